@@ -1,0 +1,216 @@
+package api
+
+import "time"
+
+// The types of the native API, as JSON. The OpenAPI description is generated
+// from them. Offsets count Unicode code points; times are RFC 3339 in UTC.
+
+// AskRequest asks a question: POST /api/ask. With stream (or an Accept header of
+// text/event-stream) the reply is a stream of the events sources, text, done
+// and error, whose data are AskSources, AskText, AskAnswer and Error.
+type AskRequest struct {
+	Question   string    `json:"question" minLength:"1" maxLength:"32768" doc:"What to ask."`
+	History    []Message `json:"history,omitempty" maxItems:"200" doc:"Earlier turns, oldest first."`
+	K          int       `json:"k,omitempty" minimum:"1" maximum:"50" doc:"Passages to answer from; the default is 6."`
+	Filter     string    `json:"filter,omitempty" doc:"Metadata filter, e.g. owner == 'legal'."`
+	Glob       string    `json:"glob,omitempty" doc:"Path pattern, e.g. **/*.pdf."`
+	Documents  []string  `json:"documents,omitempty" doc:"Only these documents, by id."`
+	Model      string    `json:"model,omitempty" doc:"A configured model; the collection's model if empty."`
+	Collection string    `json:"collection,omitempty"`
+	MinEpoch   uint64    `json:"min_epoch,omitempty" doc:"Wait until this epoch is searchable."`
+	Stream     bool      `json:"stream,omitempty"`
+}
+
+// Message is an earlier turn.
+type Message struct {
+	Role    string `json:"role" enum:"user,assistant"`
+	Content string `json:"content"`
+}
+
+// Source is a cited or citable passage.
+type Source struct {
+	N          int            `json:"n" doc:"The number that [n] refers to."`
+	Cited      bool           `json:"cited"`
+	Document   string         `json:"document" doc:"Document id."`
+	Chunk      string         `json:"chunk"`
+	Version    string         `json:"version"`
+	Source     string         `json:"source"`
+	Path       string         `json:"path"`
+	Title      string         `json:"title"`
+	Heading    string         `json:"heading,omitempty"`
+	Page       int            `json:"page,omitempty"`
+	Start      int            `json:"start" doc:"Code points into the document's text."`
+	End        int            `json:"end"`
+	Text       string         `json:"text"`
+	Score      float64        `json:"score"`
+	Cosine     *float64       `json:"cosine,omitempty"`
+	BM25       float64        `json:"bm25,omitempty"`
+	Modified   *time.Time     `json:"modified,omitempty"`
+	URL        string         `json:"url" doc:"Deep link into the page of this server."`
+	Metadata   map[string]any `json:"metadata,omitempty"`
+	Unembedded bool           `json:"unembedded,omitempty" doc:"Found by keyword while its vector is still being made."`
+}
+
+// AskSources is sent before the first word.
+type AskSources struct {
+	Epoch   uint64   `json:"epoch"`
+	Query   string   `json:"query"`
+	Sources []Source `json:"sources"`
+	TookMS  float64  `json:"took_ms"`
+}
+
+// AskText is a piece of the answer.
+type AskText struct {
+	Text string `json:"text"`
+}
+
+// AskAnswer is a whole answer.
+type AskAnswer struct {
+	Answer      string   `json:"answer" doc:"With citations [n]."`
+	Kind        string   `json:"kind" enum:"generated,extractive,nothing_found"`
+	Model       string   `json:"model,omitempty"`
+	Notice      string   `json:"notice,omitempty" doc:"Why the answer is less than asked for."`
+	Sources     []Source `json:"sources"`
+	Epoch       uint64   `json:"epoch"`
+	Usage       *Usage   `json:"usage,omitempty"`
+	RetrievalMS float64  `json:"retrieval_ms"`
+	TotalMS     float64  `json:"total_ms"`
+}
+
+// Usage counts the model's tokens.
+type Usage struct {
+	Prompt     int `json:"prompt_tokens"`
+	Completion int `json:"completion_tokens"`
+}
+
+// SearchRequest searches: POST /api/search, or GET with the same names.
+type SearchRequest struct {
+	Query      string   `json:"query" minLength:"1" maxLength:"32768"`
+	K          int      `json:"k,omitempty" minimum:"1" maximum:"1000" doc:"Hits wanted; the default is 10."`
+	Mode       string   `json:"mode,omitempty" enum:"hybrid,keyword,vector"`
+	Filter     string   `json:"filter,omitempty"`
+	Glob       string   `json:"glob,omitempty"`
+	Documents  []string `json:"documents,omitempty"`
+	Collection string   `json:"collection,omitempty"`
+	MinEpoch   uint64   `json:"min_epoch,omitempty"`
+	Explain    bool     `json:"explain,omitempty"`
+}
+
+// SearchResponse is what a search found, best first.
+type SearchResponse struct {
+	Epoch    uint64   `json:"epoch"`
+	Hits     []Source `json:"hits"`
+	TookMS   float64  `json:"took_ms"`
+	Degraded string   `json:"degraded,omitempty"`
+}
+
+// Document is a row of the status table: GET /api/documents, /api/documents/{id}.
+type Document struct {
+	ID       string         `json:"id"`
+	Source   string         `json:"source"`
+	Path     string         `json:"path"`
+	State    string         `json:"state" enum:"found,parsing,embedding,live,stale,failed,skipped"`
+	Reason   string         `json:"reason,omitempty"`
+	Version  string         `json:"version,omitempty"`
+	Live     bool           `json:"live" doc:"Some version of it is searchable."`
+	Title    string         `json:"title,omitempty"`
+	Type     string         `json:"type,omitempty"`
+	Size     int64          `json:"size"`
+	Chunks   int            `json:"chunks"`
+	Embedded int            `json:"embedded" doc:"Chunks of this version that had to be embedded; the others were known."`
+	Modified *time.Time     `json:"modified,omitempty"`
+	Updated  time.Time      `json:"updated"`
+	LiveAt   *time.Time     `json:"live_at,omitempty"`
+	Epoch    uint64         `json:"epoch,omitempty"`
+	Metadata map[string]any `json:"metadata,omitempty" doc:"Only for a single document."`
+	Own      bool           `json:"own" doc:"It was put by the API and can be deleted by it."`
+}
+
+// DocumentList is a page of documents: GET /api/documents?q=&state=&source=&limit=&cursor=.
+type DocumentList struct {
+	Documents []Document     `json:"documents"`
+	Cursor    string         `json:"cursor,omitempty" doc:"Pass it to get the next page; empty at the end."`
+	Total     int            `json:"total"`
+	States    map[string]int `json:"states" doc:"Documents by state, before the filters."`
+}
+
+// DocumentText is a part of a document's text:
+// GET /api/documents/{id}/text?version=&start=&end=&around=.
+type DocumentText struct {
+	ID      string `json:"id"`
+	Version string `json:"version"`
+	Current bool   `json:"current" doc:"The version is the live one."`
+	Path    string `json:"path"`
+	Title   string `json:"title"`
+	Start   int    `json:"start" doc:"Code points."`
+	End     int    `json:"end"`
+	Length  int    `json:"length"`
+	Text    string `json:"text"`
+	Format  string `json:"format" enum:"markdown"`
+}
+
+// Written answers PUT and DELETE /api/sources/{name}/documents/{key...}.
+type Written struct {
+	ID    string `json:"id"`
+	State string `json:"state"`
+	Epoch uint64 `json:"epoch,omitempty" doc:"Searchable at this epoch; 0 if the wait ended before it was."`
+}
+
+// SourceInfo is a source of documents: GET /api/sources.
+type SourceInfo struct {
+	Name      string `json:"name"`
+	Kind      string `json:"kind" enum:"folder,kafka,uploads"`
+	Location  string `json:"location"`
+	Trouble   string `json:"trouble,omitempty"`
+	Documents int    `json:"documents"`
+	Scanned   bool   `json:"scanned"`
+	Lag       int64  `json:"lag,omitempty"`
+	Writable  bool   `json:"writable" doc:"Takes PUT and DELETE."`
+}
+
+// FeedEvent is an event of GET /api/events (SSE, event name "document"; id is
+// the sequence number, Last-Event-ID resumes while the server still has it;
+// else an event "reset" tells the client to load the list again).
+type FeedEvent struct {
+	Seq      uint64    `json:"seq"`
+	Time     time.Time `json:"time"`
+	Removed  bool      `json:"removed,omitempty"`
+	Document Document  `json:"document"`
+}
+
+// Stats answers GET /api/stats.
+type Stats struct {
+	Version    string         `json:"version"`
+	Collection string         `json:"collection"`
+	Epoch      uint64         `json:"epoch"`
+	Documents  int            `json:"documents" doc:"Live ones."`
+	Chunks     int            `json:"chunks"`
+	Embedded   int            `json:"embedded" doc:"Chunks that have a vector."`
+	Pending    int            `json:"pending" doc:"Documents found, parsing or embedding."`
+	States     map[string]int `json:"states"`
+	DiskBytes  int64          `json:"disk_bytes"`
+	HeapBytes  int64          `json:"heap_bytes"`
+	Embedder   string         `json:"embedder"`
+	Model      string         `json:"model,omitempty" doc:"Empty: answers are extractive."`
+	Models     []string       `json:"models"`
+	Plan       string         `json:"plan,omitempty" doc:"The pipeline's plan, with ?plan=true."`
+	UptimeS    float64        `json:"uptime_s"`
+}
+
+// Ready answers GET /ready.
+type Ready struct {
+	Ready   bool `json:"ready"`
+	Pending int  `json:"pending"`
+}
+
+// Error is the body of every failure of the native API, and the data of the
+// event "error" of a stream.
+type Error struct {
+	Error ErrorBody `json:"error"`
+}
+
+// ErrorBody says what went wrong and what to do.
+type ErrorBody struct {
+	Code    string `json:"code" doc:"Stable, e.g. bad_filter."`
+	Message string `json:"message"`
+}
