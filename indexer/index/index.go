@@ -56,8 +56,12 @@ type Content struct {
 	Version  ID
 	Title    string
 	Language string // BCP 47 base language such as "en", "" if unknown
+	Type     string // media type, "" if unknown
 	Text     string // UTF-8, Markdown-like; stored once
 	Chunks   []Chunk
+	// Attributes is what the parser found besides the text (author, pages …),
+	// as Meta.Attributes; a document's own Meta is given with the document.
+	Attributes map[string]any
 }
 
 // Chunk is a part of a version's text.
@@ -90,6 +94,15 @@ type Document struct {
 	Version  ID     // of a Content stored by PutContent
 	Meta     Meta
 	Embedded bool // its chunks' vectors are to be searched; false: keyword only
+	// Unread says why nothing could be read of the document ("" if it was
+	// read): such a document is kept with an empty Content and no chunks, so
+	// that it is never silently missing.
+	Unread string
+	// Set by Apply: the epoch and time in which the document became what it
+	// is, how many chunks it has and how many of them have a vector.
+	Epoch            uint64
+	Applied          time.Time
+	Chunks, Vectored int
 }
 
 // Meta is a document's metadata. Times are UTC; a zero time is unknown.
