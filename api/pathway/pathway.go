@@ -1,0 +1,197 @@
+// Package pathway speaks the REST contract of Pathway's document store and
+// question-answering servers, so that their clients (Pathway's own, LangChain's
+// PathwayVectorClient, LlamaIndex's PathwayRetriever and PathwayReader) work
+// with this server unchanged.
+//
+// Well-formed requests are answered as Pathway answers them. Requests that
+// Pathway drops or fails without a word (a broken filter, a negative k, a body
+// that is not JSON) get status 400 and the reason; numbers between backquotes,
+// raw strings and globs with an apostrophe mean what their author meant.
+//
+// # dist
+//
+// Clients sort hits by dist again, and some take 1 - dist as relevance. So dist
+// is 1 - cosine wherever that agrees with the ranking, as it always does for a
+// pure vector search. Where the ranking rests on keywords too, dist is the
+// sequence that comes closest to 1 - cosine (least squares) among those that
+// never fall along the ranking; see distances.
+package pathway
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"net/http"
+	"strings"
+
+	"github.com/ragserver/ragserver/api/internal/fault"
+	"github.com/ragserver/ragserver/api/internal/reply"
+	"github.com/ragserver/ragserver/api/internal/selection"
+	"github.com/ragserver/ragserver/indexer"
+	"github.com/ragserver/ragserver/indexer/index"
+	"github.com/ragserver/ragserver/llm/answer"
+)
+
+// Searcher finds passages.
+type Searcher interface {
+	Search(ctx context.Context, q index.Query) (index.Result, error)
+}
+
+// Asker answers questions.
+type Asker interface {
+	Ask(ctx context.Context, q answer.Question) iter.Seq2[answer.Event, error]
+}
+
+// View is one state of the index.
+type View interface {
+	Document(id index.ID) (index.Document, bool)
+	Documents(yield func(index.Document) bool)
+	Stats() index.Stats
+}
+
+// Summarizer makes one text of several.
+type Summarizer interface {
+	Summarize(ctx context.Context, texts []string, model string) (string, error)
+}
+
+// Collection is what the contract is served from.
+type Collection struct {
+	Search Searcher
+	Ask    Asker
+	View   View
+	// Waiting gives the documents that are on their way into the index.
+	Waiting   func() []indexer.Status
+	Summarize Summarizer // nil if there is no model
+}
+
+// Server answers the contract's routes.
+type Server struct {
+	// Collection returns a collection by name, the default one for "".
+	Collection func(name string) (Collection, error)
+	// KnownModel refuses names of models that are not configured.
+	KnownModel func(name string) error
+	Version    string
+}
+
+const (
+	maxBody    = 1 << 20  // as Pathway
+	maxTexts   = 16 << 20 // of a summary
+	maxQuery   = 32768    // code points
+	searchTopK = 6        // passages behind an answer, as Pathway
+)
+
+// Fail tells a client what went wrong as Pathway does: plain text.
+func Fail(w http.ResponseWriter, r *http.Request, f *fault.Error) {
+	text := f.Message
+	if f.Status == http.StatusMethodNotAllowed {
+		text = http.StatusText(f.Status)
+	}
+	reply.Bytes(w, r, f.Status, "text/plain; charset=utf-8", fmt.Appendf(nil, "%d: %s", f.Status, text))
+}
+
+// Retrieve answers /v1/retrieve.
+func (s *Server) Retrieve(w http.ResponseWriter, r *http.Request) error {
+	f, err := readFields(w, r, maxBody)
+	if err != nil {
+		return err
+	}
+	c, err := s.Collection(f.text("collection"))
+	if err != nil {
+		return err
+	}
+	q := index.Query{Text: f.required("query", maxQuery), Filter: f.text("metadata_filter"), Glob: f.text("filepath_globpattern")}
+	q.K = f.count("k", index.MaxK)
+	if f.err != nil {
+		return f.err
+	}
+	if _, err := selection.Parse(q.Filter, q.Glob); err != nil {
+		return err
+	}
+	res, err := c.Search.Search(r.Context(), q)
+	if err != nil {
+		return err
+	}
+	return sendHits(w, r, res.Hits)
+}
+
+// Statistics answers /v1/statistics.
+func (s *Server) Statistics(w http.ResponseWriter, r *http.Request) error {
+	f, err := readFields(w, r, maxBody)
+	if err != nil {
+		return err
+	}
+	c, err := s.Collection(f.text("collection"))
+	if err != nil {
+		return err
+	}
+	st := c.View.Stats()
+	out := Statistics{FileCount: st.Documents, LastModified: unix(st.LastModified), LastIndexed: unix(st.LastSeen)}
+	return reply.JSON(w, r, http.StatusOK, out)
+}
+
+// Answer answers /v1/pw_ai_answer and /v2/answer.
+func (s *Server) Answer(w http.ResponseWriter, r *http.Request) error {
+	f, err := readFields(w, r, maxBody)
+	if err != nil {
+		return err
+	}
+	c, err := s.Collection(f.text("collection"))
+	if err != nil {
+		return err
+	}
+	filter := f.text("filters")
+	if filter == "" {
+		filter = f.text("metadata_filter")
+	}
+	q := answer.Question{Text: f.required("prompt", maxQuery), Model: f.text("model"),
+		Query: index.Query{K: searchTopK, Filter: filter, Glob: f.text("filepath_globpattern")}}
+	withDocs := f.truth("return_context_docs")
+	if f.err != nil {
+		return f.err
+	}
+	if _, err := selection.Parse(q.Query.Filter, q.Query.Glob); err != nil {
+		return err
+	}
+	if err := s.KnownModel(q.Model); err != nil {
+		return err
+	}
+	for e, err := range c.Ask.Ask(r.Context(), q) {
+		if err != nil {
+			return err
+		}
+		if e.Done != nil {
+			return sendAnswer(w, r, e.Done, withDocs)
+		}
+	}
+	if err := r.Context().Err(); err != nil {
+		return err
+	}
+	return fault.New(http.StatusBadGateway, "cut_off", "the answer ended before it was complete; ask again")
+}
+
+// Summarize answers /v1/pw_ai_summary and /v2/summarize.
+func (s *Server) Summarize(w http.ResponseWriter, r *http.Request) error {
+	f, err := readFields(w, r, maxTexts)
+	if err != nil {
+		return err
+	}
+	c, err := s.Collection(f.text("collection"))
+	if err != nil {
+		return err
+	}
+	texts, model := f.texts("text_list"), f.text("model")
+	if f.err != nil {
+		return f.err
+	}
+	if err := s.KnownModel(model); err != nil {
+		return err
+	}
+	if c.Summarize == nil {
+		return fault.New(http.StatusServiceUnavailable, "no_model", "a summary needs a language model and none is configured; add one under `models`")
+	}
+	text, err := c.Summarize.Summarize(r.Context(), texts, model)
+	if err != nil {
+		return err
+	}
+	return reply.JSON(w, r, http.StatusOK, strings.TrimSpace(text))
+}
