@@ -1,0 +1,418 @@
+package openai
+
+import (
+	"context"
+	"crypto/rand"
+	"iter"
+	"net/http"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/ragserver/ragserver/api/internal/fault"
+	"github.com/ragserver/ragserver/api/internal/reply"
+	"github.com/ragserver/ragserver/api/internal/sse"
+	"github.com/ragserver/ragserver/llm"
+	"github.com/ragserver/ragserver/llm/answer"
+)
+
+// Completion answers a chat request that does not stream.
+type Completion struct {
+	ID                string   `json:"id"`
+	Object            string   `json:"object"`
+	Created           int64    `json:"created"`
+	Model             string   `json:"model"`
+	Choices           []Choice `json:"choices"`
+	Usage             Usage    `json:"usage"`
+	SystemFingerprint *string  `json:"system_fingerprint,omitempty"`
+	*Cited
+}
+
+// Choice is the one answer.
+type Choice struct {
+	Index        int     `json:"index"`
+	Message      Message `json:"message"`
+	Logprobs     *string `json:"logprobs"`
+	FinishReason string  `json:"finish_reason"`
+}
+
+// Message is the assistant's turn.
+type Message struct {
+	Role        string       `json:"role"`
+	Content     string       `json:"content"`
+	Refusal     *string      `json:"refusal"`
+	Annotations []Annotation `json:"annotations"`
+}
+
+// Chunk is a piece of a stream.
+type Chunk struct {
+	ID      string        `json:"id"`
+	Object  string        `json:"object"`
+	Created int64         `json:"created"`
+	Model   string        `json:"model"`
+	Choices []ChunkChoice `json:"choices"`
+	Usage   *Usage        `json:"usage,omitempty"`
+	*Cited
+}
+
+// chunkNoUsage is a Chunk of a stream that will tell its usage at the end.
+type chunkNoUsage struct {
+	Chunk
+	Usage *Usage `json:"usage"`
+}
+
+// ChunkChoice is the one answer, in part.
+type ChunkChoice struct {
+	Index        int     `json:"index"`
+	Delta        Delta   `json:"delta"`
+	Logprobs     *string `json:"logprobs"`
+	FinishReason *string `json:"finish_reason"`
+}
+
+// Delta is what a chunk adds.
+type Delta struct {
+	Role        string       `json:"role,omitempty"`
+	Content     *string      `json:"content,omitempty"`
+	Annotations []Annotation `json:"annotations,omitempty"`
+}
+
+// Usage counts tokens as the language model's provider does; it is zero for
+// answers that no language model wrote.
+type Usage struct {
+	Prompt     int `json:"prompt_tokens"`
+	Completion int `json:"completion_tokens"`
+	Total      int `json:"total_tokens"`
+}
+
+func usage(u llm.Usage) Usage { return Usage{u.Prompt, u.Completion, u.Prompt + u.Completion} }
+
+// Annotation marks a place in the text that a source stands behind; the
+// indexes count code points.
+type Annotation struct {
+	Type string      `json:"type"`
+	URL  URLCitation `json:"url_citation"`
+}
+
+// URLCitation is where the source is shown.
+type URLCitation struct {
+	URL   string `json:"url"`
+	Title string `json:"title"`
+	Start int    `json:"start_index"`
+	End   int    `json:"end_index"`
+}
+
+// Cited is what stands beside the choices.
+type Cited struct {
+	Citations []string       `json:"citations,omitempty"` // URLs; the mark [n] is the nth
+	Results   []SearchResult `json:"search_results,omitempty"`
+	Ragserver *Details       `json:"ragserver,omitempty"`
+}
+
+// SearchResult is a source in brief.
+type SearchResult struct {
+	Title   string `json:"title"`
+	URL     string `json:"url"`
+	Date    string `json:"date,omitempty"`
+	Snippet string `json:"snippet"`
+}
+
+// Details are the native API's view of the answer.
+type Details struct {
+	Kind    string `json:"kind,omitempty"`
+	Model   string `json:"model,omitempty"`
+	Notice  string `json:"notice,omitempty"`
+	Epoch   uint64 `json:"epoch"`
+	Query   string `json:"query,omitempty"`
+	Sources []any  `json:"sources"`
+}
+
+// Chat answers POST /v1/chat/completions.
+func (s *Server) Chat(w http.ResponseWriter, r *http.Request) error {
+	req, err := readChat(w, r)
+	if err != nil {
+		return err
+	}
+	to, err := s.target(req.Model)
+	if err != nil {
+		return err
+	}
+	events, err := s.events(r, req, to)
+	if err != nil {
+		return err
+	}
+	c := chat{id: "chatcmpl-" + rand.Text(), created: time.Now().Unix(), req: req}
+	if req.Stream {
+		return c.stream(w, events)
+	}
+	return c.whole(w, r, events)
+}
+
+// event is a step of an answer, of a collection or of a language model alone.
+type event struct {
+	sources *Cited // before the first text
+	text    string
+	done    *end
+}
+
+// end is how an answer ends.
+type end struct {
+	text   string // whole
+	finish string
+	usage  llm.Usage
+	list   []Source
+	cited  *Cited
+}
+
+func (s *Server) events(r *http.Request, req *chatRequest, to target) (iter.Seq2[event, error], error) {
+	if to.model != nil {
+		return s.directly(r.Context(), to.model, req), nil
+	}
+	q, err := req.question()
+	if err != nil {
+		return nil, err
+	}
+	if _, ok := s.Models[q.Model]; q.Model != "" && !ok {
+		f := fault.NotFound("model", q.Model, "")
+		f.Param = "ragserver.model"
+		return nil, f
+	}
+	return s.fromDocuments(r, to.collection, q), nil
+}
+
+func (s *Server) fromDocuments(r *http.Request, c *Collection, q answer.Question) iter.Seq2[event, error] {
+	return func(yield func(event, error) bool) {
+		for e, err := range c.Ask.Ask(r.Context(), q) {
+			var out event
+			switch {
+			case err != nil:
+			case e.Sources != nil:
+				var list []Source
+				if list, err = s.Sources(r, c.Name, e.Sources.Sources); err == nil {
+					out.sources = cite(list, Details{Epoch: e.Sources.Epoch, Query: e.Sources.Query})
+				}
+			case e.Done != nil:
+				a := e.Done
+				var list []Source
+				if list, err = s.Sources(r, c.Name, a.Sources); err == nil {
+					out.done = &end{text: a.Text, finish: a.Finish, usage: a.Usage, list: list,
+						cited: cite(list, Details{Kind: string(a.Kind), Model: a.Model, Notice: a.Notice, Epoch: a.Epoch})}
+				}
+			default:
+				out.text = e.Text
+			}
+			if !yield(out, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+func (s *Server) directly(ctx context.Context, m llm.Model, req *chatRequest) iter.Seq2[event, error] {
+	return func(yield func(event, error) bool) {
+		var text strings.Builder
+		done := &end{}
+		for d, err := range m.Stream(ctx, req.direct()) {
+			if err != nil {
+				yield(event{}, err)
+				return
+			}
+			text.WriteString(d.Text)
+			if d.Usage != nil {
+				done.usage = *d.Usage
+			}
+			if d.Finish != "" {
+				done.finish = d.Finish
+			}
+			if d.Text != "" && !yield(event{text: d.Text}, nil) {
+				return
+			}
+		}
+		s.Used(req.Model, done.usage)
+		done.text = text.String()
+		yield(event{done: done}, nil)
+	}
+}
+
+// maxSnippet is how much of a passage a search result shows, in code points.
+const maxSnippet = 300
+
+func cite(list []Source, d Details) *Cited {
+	c := &Cited{Ragserver: &d}
+	d.Sources = make([]any, len(list))
+	for i, src := range list {
+		d.Sources[i] = src.Full
+		c.Citations = append(c.Citations, src.URL)
+		snippet := src.Text
+		if utf8.RuneCountInString(snippet) > maxSnippet {
+			snippet = string([]rune(snippet)[:maxSnippet]) + "…"
+		}
+		c.Results = append(c.Results, SearchResult{Title: src.Title, URL: src.URL, Date: src.Date, Snippet: snippet})
+	}
+	return c
+}
+
+var mark = regexp.MustCompile(`\[(\d{1,4})\]`)
+
+// annotations finds the marks in a text.
+func annotations(text string, list []Source) []Annotation {
+	out := []Annotation{}
+	at, runes := 0, 0
+	for _, m := range mark.FindAllStringSubmatchIndex(text, -1) {
+		n, _ := strconv.Atoi(text[m[2]:m[3]])
+		for _, src := range list {
+			if src.N != n {
+				continue
+			}
+			runes += utf8.RuneCountInString(text[at:m[0]])
+			at = m[0]
+			out = append(out, Annotation{Type: "url_citation",
+				URL: URLCitation{URL: src.URL, Title: src.Title, Start: runes, End: runes + m[1] - m[0]}})
+			break
+		}
+	}
+	return out
+}
+
+// finish returns a reason that clients know.
+func finish(reason string) string {
+	switch reason {
+	case "length", "content_filter":
+		return reason
+	}
+	return "stop"
+}
+
+var errCutOff = fault.New(http.StatusBadGateway, "cut_off", "the answer ended before it was complete; ask again")
+
+// chat is one answer being given.
+type chat struct {
+	id      string
+	created int64
+	req     *chatRequest
+}
+
+func (c *chat) whole(w http.ResponseWriter, r *http.Request, events iter.Seq2[event, error]) error {
+	for e, err := range events {
+		if err != nil {
+			return err
+		}
+		if e.done == nil {
+			continue
+		}
+		return reply.JSON(w, r, http.StatusOK, Completion{
+			ID: c.id, Object: "chat.completion", Created: c.created, Model: c.req.Model,
+			Choices: []Choice{{FinishReason: finish(e.done.finish),
+				Message: Message{Role: "assistant", Content: e.done.text, Annotations: annotations(e.done.text, e.done.list)}}},
+			Usage: usage(e.done.usage), Cited: e.done.cited,
+		})
+	}
+	if err := r.Context().Err(); err != nil {
+		return err
+	}
+	return errCutOff
+}
+
+// stream sends chunks. Once it has begun, a failure is an error object and the
+// end without [DONE].
+func (c *chat) stream(w http.ResponseWriter, events iter.Seq2[event, error]) error {
+	stream := sse.New(w)
+	defer stream.Close()
+	err := c.chunks(stream, events)
+	if stream.Close(); err == nil || !stream.Started() {
+		return err
+	}
+	if data, e := reply.Encode(errorOf(fault.From(err))); e == nil {
+		_ = stream.Send(sse.Event{Data: data}) // the reader may be gone
+	}
+	return err
+}
+
+func (c *chat) chunks(stream *sse.Stream, events iter.Seq2[event, error]) error {
+	begun := false
+	var sent strings.Builder
+	begin := func(cited *Cited) error {
+		if begun {
+			return nil
+		}
+		begun = true
+		empty := ""
+		return c.send(stream, Delta{Role: "assistant", Content: &empty}, nil, cited)
+	}
+	text := func(t string) error {
+		if err := begin(nil); err != nil || t == "" {
+			return err
+		}
+		sent.WriteString(t)
+		return c.send(stream, Delta{Content: &t}, nil, nil)
+	}
+	for e, err := range events {
+		switch {
+		case err != nil:
+			return err
+		case e.sources != nil:
+			err = begin(e.sources)
+		case e.done != nil:
+			if sent.Len() == 0 {
+				if err := text(e.done.text); err != nil {
+					return err
+				}
+			}
+			return c.end(stream, sent.String(), e.done)
+		default:
+			err = text(e.text)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return errCutOff
+}
+
+func (c *chat) end(stream *sse.Stream, text string, e *end) error {
+	if a := annotations(text, e.list); len(a) > 0 {
+		if err := c.send(stream, Delta{Annotations: a}, nil, nil); err != nil {
+			return err
+		}
+	}
+	reason := finish(e.finish)
+	if err := c.send(stream, Delta{}, &reason, e.cited); err != nil {
+		return err
+	}
+	if c.wantsUsage() {
+		u := usage(e.usage)
+		last := c.chunk()
+		last.Choices, last.Usage = []ChunkChoice{}, &u
+		data, err := reply.Encode(last)
+		if err != nil {
+			return err
+		}
+		if err := stream.Send(sse.Event{Data: data}); err != nil {
+			return err
+		}
+	}
+	return stream.Send(sse.Event{Data: []byte("[DONE]")})
+}
+
+func (c *chat) wantsUsage() bool {
+	return c.req.StreamOptions != nil && c.req.StreamOptions.IncludeUsage
+}
+
+func (c *chat) chunk() Chunk {
+	return Chunk{ID: c.id, Object: "chat.completion.chunk", Created: c.created, Model: c.req.Model}
+}
+
+func (c *chat) send(stream *sse.Stream, d Delta, reason *string, cited *Cited) error {
+	k := c.chunk()
+	k.Choices, k.Cited = []ChunkChoice{{Delta: d, FinishReason: reason}}, cited
+	var v any = k
+	if c.wantsUsage() {
+		v = chunkNoUsage{Chunk: k}
+	}
+	data, err := reply.Encode(v)
+	if err != nil {
+		return err
+	}
+	return stream.Send(sse.Event{Data: data})
+}
