@@ -49,6 +49,16 @@ type Source struct {
 	URL        string         `json:"url" doc:"Deep link into the page of this server."`
 	Metadata   map[string]any `json:"metadata,omitempty"`
 	Unembedded bool           `json:"unembedded,omitempty" doc:"Found by keyword while its vector is still being made."`
+	Why        *Why           `json:"why,omitempty" doc:"With explain."`
+}
+
+// Why explains a hit of a search.
+type Why struct {
+	Terms       map[string]float64 `json:"terms" doc:"BM25 by term."`
+	KeywordRank int                `json:"keyword_rank,omitempty" doc:"Absent if not among the candidates."`
+	VectorRank  int                `json:"vector_rank,omitempty" doc:"Absent if not among the candidates."`
+	KeywordZ    float64            `json:"keyword_z"`
+	VectorZ     float64            `json:"vector_z"`
 }
 
 // AskSources is sent before the first word.
@@ -149,11 +159,20 @@ type DocumentText struct {
 	Format  string `json:"format" enum:"markdown"`
 }
 
-// Written answers PUT and DELETE /api/sources/{name}/documents/{key...}.
+// Written answers PUT and DELETE /api/sources/{name}/documents/{key...} and
+// DELETE /api/documents/{id}.
 type Written struct {
-	ID    string `json:"id"`
-	State string `json:"state"`
-	Epoch uint64 `json:"epoch,omitempty" doc:"Searchable at this epoch; 0 if the wait ended before it was."`
+	ID     string `json:"id,omitempty"`
+	Path   string `json:"path"`
+	State  string `json:"state" doc:"As of a document; deleted; or refused, for a file of a form whose name cannot be a key."`
+	Reason string `json:"reason,omitempty"`
+	Epoch  uint64 `json:"epoch,omitempty" doc:"Searchable, or gone, at this epoch; absent if the wait ended before."`
+}
+
+// Uploaded answers POST /api/sources/{name}/documents, a form of files: one row
+// for each, in their order.
+type Uploaded struct {
+	Documents []Written `json:"documents"`
 }
 
 // SourceInfo is a source of documents: GET /api/sources.

@@ -1,0 +1,178 @@
+package api
+
+import (
+	"net/http"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/ragserver/ragserver/api/internal/body"
+	"github.com/ragserver/ragserver/api/internal/fault"
+	"github.com/ragserver/ragserver/api/internal/reply"
+	"github.com/ragserver/ragserver/api/internal/selection"
+	"github.com/ragserver/ragserver/api/internal/sse"
+	"github.com/ragserver/ragserver/indexer/index"
+	"github.com/ragserver/ragserver/llm"
+	"github.com/ragserver/ragserver/llm/answer"
+)
+
+func (s *Server) ask(w http.ResponseWriter, r *http.Request) error {
+	data, err := body.Read(w, r, maxJSON)
+	if err != nil {
+		return err
+	}
+	var req AskRequest
+	if err := body.JSON(data, &req, true); err != nil {
+		return err
+	}
+	c, err := s.collection(req.Collection)
+	if err != nil {
+		return err
+	}
+	if err := s.knownModel(req.Model); err != nil {
+		return err
+	}
+	q, err := req.question()
+	if err != nil {
+		return err
+	}
+	leave, err := s.waitsForEpoch(r.Context(), q.Query.MinEpoch)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	if req.Stream || strings.Contains(r.Header.Get("Accept"), "text/event-stream") {
+		return s.askStream(w, r, c, q)
+	}
+	for e, err := range c.Ask.Ask(r.Context(), q) {
+		if err != nil {
+			return err
+		}
+		if e.Done != nil {
+			out, err := s.whole(c, e.Done)
+			if err != nil {
+				return err
+			}
+			return writeJSON(w, r, out)
+		}
+	}
+	return errNoEnd(r)
+}
+
+// errNoEnd is an answer that stopped without its end and without an error.
+func errNoEnd(r *http.Request) error {
+	if err := r.Context().Err(); err != nil {
+		return err
+	}
+	return fault.New(http.StatusBadGateway, "cut_off", "the answer ended before it was complete; ask again")
+}
+
+// askStream answers as events. A stream that has begun ends with done or error.
+func (s *Server) askStream(w http.ResponseWriter, r *http.Request, c *Collection, q answer.Question) error {
+	stream := sse.New(w)
+	defer stream.Close()
+	err := s.askEvents(r, c, q, func(name string, v any) error {
+		data, err := reply.Encode(v)
+		if err != nil {
+			return err
+		}
+		return stream.Send(sse.Event{Name: name, Data: data})
+	})
+	if stream.Close(); err == nil || !stream.Started() {
+		return err
+	}
+	f := fault.From(err)
+	if data, e := reply.Encode(Error{ErrorBody{Code: f.Code, Message: f.Message}}); e == nil {
+		_ = stream.Send(sse.Event{Name: "error", Data: data}) // the reader may be gone
+	}
+	return err
+}
+
+func (s *Server) askEvents(r *http.Request, c *Collection, q answer.Question, send func(string, any) error) error {
+	for e, err := range c.Ask.Ask(r.Context(), q) {
+		if err != nil {
+			return err
+		}
+		switch {
+		case e.Sources != nil:
+			list, err := s.sources(c, e.Sources.Sources)
+			if err != nil {
+				return err
+			}
+			err = send("sources", AskSources{Epoch: e.Sources.Epoch, Query: e.Sources.Query, Sources: list, TookMS: milliseconds(e.Sources.Took)})
+			if err != nil {
+				return err
+			}
+		case e.Done != nil:
+			out, err := s.whole(c, e.Done)
+			if err != nil {
+				return err
+			}
+			return send("done", out)
+		case e.Text != "":
+			if err := send("text", AskText{Text: e.Text}); err != nil {
+				return err
+			}
+		}
+	}
+	return errNoEnd(r)
+}
+
+func (s *Server) whole(c *Collection, a *answer.Answer) (AskAnswer, error) {
+	list, err := s.sources(c, a.Sources)
+	out := AskAnswer{
+		Answer: a.Text, Kind: string(a.Kind), Model: a.Model, Notice: a.Notice, Sources: list, Epoch: a.Epoch,
+		RetrievalMS: milliseconds(a.Retrieval), TotalMS: milliseconds(a.Total),
+	}
+	if a.Usage != (llm.Usage{}) {
+		out.Usage = &Usage{Prompt: a.Usage.Prompt, Completion: a.Usage.Completion}
+	}
+	return out, err
+}
+
+// question checks a request and makes a question of it.
+func (req *AskRequest) question() (answer.Question, error) {
+	q := answer.Question{
+		Text:  req.Question,
+		Model: req.Model,
+		Query: index.Query{K: req.K, Filter: req.Filter, Glob: req.Glob, MinEpoch: req.MinEpoch},
+	}
+	if err := checkText("question", req.Question, maxText); err != nil {
+		return q, err
+	}
+	if req.K == 0 {
+		q.Query.K = defaultAsk
+	}
+	if q.Query.K < 1 || q.Query.K > maxAskK {
+		return q, fault.Bad("k", "`k` must be from 1 to %d, not %d", maxAskK, q.Query.K)
+	}
+	var err error
+	if q.Query.Documents, err = documentIDs(req.Documents); err != nil {
+		return q, err
+	}
+	if q.History, err = history(req.History); err != nil {
+		return q, err
+	}
+	_, err = selection.Parse(req.Filter, req.Glob)
+	return q, err
+}
+
+const maxTurns = 200
+
+func history(in []Message) ([]llm.Message, error) {
+	if len(in) > maxTurns {
+		return nil, fault.Bad("history", "`history` has %d turns; at most %d are allowed", len(in), maxTurns)
+	}
+	out := make([]llm.Message, len(in))
+	for i, m := range in {
+		switch {
+		case m.Role == string(llm.User) || m.Role == string(llm.Assistant):
+		default:
+			return nil, fault.Bad("history", "the role of turn %d must be user or assistant, not %q", i+1, m.Role)
+		}
+		if !utf8.ValidString(m.Content) {
+			return nil, fault.Bad("history", "turn %d is not UTF-8", i+1)
+		}
+		out[i] = llm.Message{Role: llm.Role(m.Role), Text: m.Content}
+	}
+	return out, nil
+}

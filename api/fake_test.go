@@ -1,0 +1,609 @@
+package api
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"maps"
+	"math"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+	"unicode"
+
+	"github.com/ragserver/ragserver/api/internal/selection"
+	"github.com/ragserver/ragserver/indexer"
+	"github.com/ragserver/ragserver/indexer/index"
+	"github.com/ragserver/ragserver/llm"
+	"github.com/ragserver/ragserver/llm/answer"
+)
+
+// engine is a whole collection in memory that behaves: what is put is found by
+// its words after its epoch, what is deleted is gone, filters hold, events are
+// told. Chunks are paragraphs; a vector counts letters.
+type engine struct {
+	mu      sync.Mutex // guards all below
+	epoch   uint64
+	docs    map[index.ID]*fakeDoc
+	texts   map[index.ID]string // by version
+	pending map[index.ID]indexer.Status
+	events  []indexer.Event // seq is position + 1
+	dropped uint64          // events up to this one are no longer held
+	changed chan struct{}
+	// hold keeps documents from going live until it is closed.
+	hold chan struct{}
+	// fail, if set, is what searches, answers and writes return.
+	fail error
+	// block, if set, makes answers wait for it (or for the context).
+	block chan struct{}
+	// left counts answers whose reader went away.
+	left int
+	// asked and queried are the last question and query.
+	asked   answer.Question
+	queried index.Query
+	model   llm.Model // writes the answers; nil: extractive
+	usage   llm.Usage
+	now     time.Time
+}
+
+type fakeDoc struct {
+	index.Document
+	text   string
+	chunks []index.Chunk
+}
+
+func newEngine() *engine {
+	return &engine{docs: map[index.ID]*fakeDoc{}, texts: map[index.ID]string{}, pending: map[index.ID]indexer.Status{},
+		changed: make(chan struct{}), now: time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)}
+}
+
+func cut(parts ...string) (id index.ID) {
+	h := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
+	copy(id[:], h[:])
+	return id
+}
+
+func (e *engine) collection(name string) Collection {
+	return Collection{
+		Name: name, Search: e, Ask: e, View: func() View { return e }, Texts: e, Statuses: rows{e}, Feed: e, Writer: e,
+		Sources: e.Sources, Space: indexer.Space{Name: "letters", Dims: 26, Weight: .3, Embedder: e},
+		Explain: func() string { return "documents -> index" },
+	}
+}
+
+// add makes a document of a source live at once.
+func (e *engine) add(source, path, text string, attrs map[string]any) index.ID {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.live(source, path, text, index.Meta{Attributes: attrs}).ID
+}
+
+func (e *engine) live(source, path, text string, m index.Meta) *fakeDoc {
+	e.epoch++
+	e.now = e.now.Add(time.Second)
+	d := &fakeDoc{text: text}
+	d.ID, d.Source, d.Path, d.Version, d.Epoch, d.Applied = cut(source, path), source, path, cut(text), e.epoch, e.now
+	d.Meta = m
+	d.Meta.Seen, d.Meta.Size, d.Embedded = e.now, int64(len(text)), true
+	if d.Meta.Modified.IsZero() {
+		d.Meta.Modified = e.now.Add(-time.Hour)
+	}
+	d.Meta.Title = path
+	for at := 0; at < len(text); {
+		end := len(text)
+		if i := strings.Index(text[at:], "\n\n"); i >= 0 {
+			end = at + i
+		}
+		if end > at {
+			d.chunks = append(d.chunks, index.Chunk{Start: uint32(at), End: uint32(end), Hash: cut(text[at:end])})
+		}
+		at = end + 2
+	}
+	d.Chunks, d.Vectored = len(d.chunks), len(d.chunks)
+	e.docs[d.ID], e.texts[d.Version] = d, text
+	delete(e.pending, d.ID)
+	e.tell(indexer.Event{Status: statusOf(d)})
+	return d
+}
+
+func statusOf(d *fakeDoc) indexer.Status {
+	return indexer.Status{ID: d.ID, Source: d.Source, Path: d.Path, State: indexer.Live, Version: d.Version, LiveVersion: d.Version,
+		Title: d.Meta.Title, Type: d.Meta.Type, Size: d.Meta.Size, Chunks: d.Chunks, Embedded: d.Chunks, Modified: d.Meta.Modified,
+		Seen: d.Meta.Seen, Updated: d.Applied, LiveAt: d.Applied, Epoch: d.Epoch}
+}
+
+func (e *engine) tell(ev indexer.Event) {
+	ev.Seq, ev.Time = uint64(len(e.events)+1), e.now
+	e.events = append(e.events, ev)
+	close(e.changed)
+	e.changed = make(chan struct{})
+}
+
+func words(s string) []string {
+	return strings.FieldsFunc(strings.ToLower(s), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
+}
+
+func letters(s string) []float32 {
+	v := make([]float32, 26)
+	for _, r := range strings.ToLower(s) {
+		if r >= 'a' && r <= 'z' {
+			v[r-'a']++
+		}
+	}
+	return v
+}
+
+func cosine(a, b []float32) float64 {
+	var dot, aa, bb float64
+	for i := range a {
+		dot += float64(a[i]) * float64(b[i])
+		aa += float64(a[i]) * float64(a[i])
+		bb += float64(b[i]) * float64(b[i])
+	}
+	if aa == 0 || bb == 0 {
+		return math.NaN()
+	}
+	return dot / math.Sqrt(aa*bb)
+}
+
+func (e *engine) Embed(_ context.Context, texts []string) ([][]float32, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.fail != nil {
+		return nil, e.fail
+	}
+	out := make([][]float32, len(texts))
+	for i, t := range texts {
+		out[i] = letters(t)
+	}
+	return out, nil
+}
+
+func (e *engine) Search(ctx context.Context, q index.Query) (index.Result, error) {
+	if err := e.reach(ctx, q.MinEpoch); err != nil {
+		return index.Result{}, err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.queried = q
+	if e.fail != nil {
+		return index.Result{}, e.fail
+	}
+	want, err := selection.Parse(q.Filter, q.Glob)
+	if err != nil {
+		return index.Result{}, err
+	}
+	asked := words(q.Text)
+	var hits []index.Hit
+	for _, d := range e.docs {
+		if q.Documents != nil && !slices.Contains(q.Documents, d.ID) || !want.Match(selection.Fields(&d.Document)) {
+			continue
+		}
+		for i, c := range d.chunks {
+			h := index.Hit{Chunk: cut(d.ID.String(), c.Hash.String(), fmt.Sprint(i)), Document: d.Document, Title: d.Meta.Title,
+				Start: int(c.Start), End: int(c.End), Text: d.text[c.Start:c.End], Cosine: math.NaN()}
+			why := &index.Why{Terms: map[string]float64{}}
+			have := words(h.Text)
+			for _, w := range asked {
+				if slices.Contains(have, w) {
+					h.BM25 += 1 / math.Sqrt(float64(len(have)))
+					why.Terms[w] = h.BM25
+				}
+			}
+			if q.Mode != index.Keyword {
+				h.Cosine = cosine(letters(q.Text), letters(h.Text))
+			}
+			switch q.Mode {
+			case index.Vector:
+				h.BM25, h.Score = 0, h.Cosine
+			case index.Keyword:
+				h.Score = h.BM25
+			default:
+				h.Score = .7*h.BM25 + .3*cmp.Or(h.Cosine, 0)
+			}
+			if h.BM25 == 0 && q.Mode == index.Keyword || math.IsNaN(h.Score) {
+				continue
+			}
+			if q.Explain {
+				h.Why = why
+			}
+			hits = append(hits, h)
+		}
+	}
+	slices.SortFunc(hits, func(a, b index.Hit) int {
+		return cmp.Or(cmp.Compare(b.Score, a.Score), strings.Compare(a.Chunk.String(), b.Chunk.String()))
+	})
+	return index.Result{Epoch: e.epoch, Hits: hits[:min(q.K, len(hits))], Took: 42 * time.Microsecond}, nil
+}
+
+func (e *engine) reach(ctx context.Context, epoch uint64) error {
+	for {
+		e.mu.Lock()
+		now, changed := e.epoch, e.changed
+		e.mu.Unlock()
+		if now >= epoch {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// Ask answers with the first sentence of each of the two best passages.
+func (e *engine) Ask(ctx context.Context, q answer.Question) iter.Seq2[answer.Event, error] {
+	return func(yield func(answer.Event, error) bool) {
+		e.mu.Lock()
+		e.asked = q
+		block, fail, usage := e.block, e.fail, e.usage
+		e.mu.Unlock()
+		sq := q.Query
+		sq.Text = q.Text
+		res, err := e.Search(ctx, sq)
+		if err != nil {
+			yield(answer.Event{}, err)
+			return
+		}
+		a := &answer.Answer{Kind: answer.Extracted, Epoch: res.Epoch, Finish: "stop", Retrieval: res.Took, Total: 2 * res.Took, Usage: usage}
+		for i, h := range res.Hits {
+			a.Sources = append(a.Sources, answer.Source{N: i + 1, Hit: h})
+		}
+		gone := func() {
+			e.mu.Lock()
+			e.left++
+			e.mu.Unlock()
+		}
+		if !yield(answer.Event{Sources: &answer.Sources{Epoch: res.Epoch, Query: q.Text, Sources: slices.Clone(a.Sources), Took: res.Took}}, nil) {
+			gone()
+			return
+		}
+		if block != nil {
+			select {
+			case <-block:
+			case <-ctx.Done():
+				gone()
+				yield(answer.Event{}, ctx.Err())
+				return
+			}
+		}
+		for i := range a.Sources[:min(2, len(a.Sources))] {
+			a.Sources[i].Cited = true
+			first, _, _ := strings.Cut(a.Sources[i].Hit.Text, ".")
+			piece := fmt.Sprintf("%s. [%d] ", first, i+1)
+			a.Text += piece
+			if !yield(answer.Event{Text: piece}, nil) {
+				gone()
+				return
+			}
+			if fail != nil {
+				yield(answer.Event{}, fail)
+				return
+			}
+		}
+		if len(a.Sources) == 0 {
+			a.Kind, a.Text = answer.Refused, "Nothing was found."
+			if !yield(answer.Event{Text: a.Text}, nil) {
+				return
+			}
+		}
+		if usage != (llm.Usage{}) {
+			a.Kind, a.Model = answer.Generated, "local"
+		}
+		yield(answer.Event{Done: a}, nil)
+	}
+}
+
+func (e *engine) Document(id index.ID) (index.Document, bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if d := e.docs[id]; d != nil {
+		return d.Document, true
+	}
+	return index.Document{}, false
+}
+
+func (e *engine) sorted() []*fakeDoc {
+	return slices.SortedFunc(maps.Values(e.docs), func(a, b *fakeDoc) int {
+		return cmp.Or(strings.Compare(a.Source, b.Source), strings.Compare(a.Path, b.Path))
+	})
+}
+
+func (e *engine) Documents(yield func(index.Document) bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, d := range e.sorted() {
+		if !yield(d.Document) {
+			return
+		}
+	}
+}
+
+func (e *engine) Stats() index.Stats {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	s := index.Stats{Epoch: e.epoch, Documents: len(e.docs), DiskBytes: 4096, HeapBytes: 1024}
+	for _, d := range e.docs {
+		s.Chunks += d.Chunks
+		s.Embedded += d.Vectored
+		if d.Meta.Modified.After(s.LastModified) {
+			s.LastModified = d.Meta.Modified
+		}
+		if d.Meta.Seen.After(s.LastSeen) {
+			s.LastSeen = d.Meta.Seen
+		}
+	}
+	return s
+}
+
+func (e *engine) TextLen(v index.ID) (int, bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	t, ok := e.texts[v]
+	return len(t), ok
+}
+
+func (e *engine) Text(v index.ID, start, end int) (string, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	t, ok := e.texts[v]
+	if !ok || start < 0 || end > len(t) || start > end {
+		return "", fmt.Errorf("no bytes %d to %d of version %s", start, end, v)
+	}
+	return t[start:end], nil
+}
+
+// rows serves Statuses, whose method names are also those of View.
+type rows struct{ *engine }
+
+func (e rows) Documents(l List) ([]indexer.Status, int) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	var all []indexer.Status
+	for _, d := range e.sorted() {
+		if _, moving := e.pending[d.ID]; !moving {
+			all = append(all, statusOf(d))
+		}
+	}
+	for _, s := range e.pending {
+		all = append(all, s)
+	}
+	slices.SortFunc(all, func(a, b indexer.Status) int {
+		return cmp.Or(strings.Compare(a.Source, b.Source), strings.Compare(a.Path, b.Path))
+	})
+	total := 0
+	var out []indexer.Status
+	for _, s := range all {
+		if l.State != "" && s.State != l.State || l.Source != "" && s.Source != l.Source ||
+			!strings.Contains(strings.ToLower(s.Path+"\n"+s.Title), strings.ToLower(l.Text)) {
+			continue
+		}
+		total++
+		if l.After != (Place{}) && cmp.Or(strings.Compare(s.Source, l.After.Source), strings.Compare(s.Path, l.After.Path)) <= 0 {
+			continue
+		}
+		if l.Limit == 0 || len(out) < l.Limit {
+			out = append(out, s)
+		}
+	}
+	return out, total
+}
+
+func (e rows) Document(id index.ID) (indexer.Status, bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if s, ok := e.pending[id]; ok {
+		return s, true
+	}
+	if d := e.docs[id]; d != nil {
+		return statusOf(d), true
+	}
+	return indexer.Status{}, false
+}
+
+func (e rows) Counts() (map[indexer.State]int, int) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	m := map[indexer.State]int{}
+	for id := range e.docs {
+		if _, moving := e.pending[id]; !moving {
+			m[indexer.Live]++
+		}
+	}
+	for _, s := range e.pending {
+		m[s.State]++
+	}
+	return m, len(e.pending)
+}
+
+func (e *engine) Events(ctx context.Context, after uint64) iter.Seq2[indexer.Event, bool] {
+	return func(yield func(indexer.Event, bool) bool) {
+		for {
+			e.mu.Lock()
+			newest := uint64(len(e.events))
+			lost := after > newest || after < e.dropped
+			if lost {
+				after = newest
+			}
+			news := slices.Clone(e.events[after:])
+			changed := e.changed
+			e.mu.Unlock()
+			after = newest
+			if lost && !yield(indexer.Event{}, false) {
+				return
+			}
+			for _, ev := range news {
+				if !yield(ev, true) {
+					return
+				}
+			}
+			select {
+			case <-changed:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}
+}
+
+func (e *engine) LastEvent() uint64 {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return uint64(len(e.events))
+}
+
+func (e *engine) Sources() []indexer.SourceStatus {
+	return []indexer.SourceStatus{
+		{Name: "docs", Kind: "folder", Location: "/srv/docs", Documents: 2, Scanned: true},
+		{Name: "uploads", Kind: "uploads", Location: "uploads", Scanned: true},
+		{Name: "news", Kind: "kafka", Location: "127.0.0.1:9092/news", Lag: 7, Trouble: "the broker does not answer"},
+	}
+}
+
+func (e *engine) Put(_ context.Context, source, key string, r io.Reader, m index.Meta) (indexer.Status, error) {
+	data, err := io.ReadAll(r)
+	if err != nil {
+		return indexer.Status{}, err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.fail != nil {
+		return indexer.Status{}, e.fail
+	}
+	st := indexer.Status{ID: cut(source, key), Source: source, Path: key, State: indexer.Found, Size: int64(len(data)), Seen: e.now, Updated: e.now}
+	e.pending[st.ID] = st
+	e.tell(indexer.Event{Status: st})
+	arrive := func() {
+		if strings.HasPrefix(string(data), "%BROKEN") {
+			st.State, st.Reason, st.Updated = indexer.Failed, "the file is damaged", e.now
+			e.pending[st.ID] = st
+			e.tell(indexer.Event{Status: st})
+			return
+		}
+		e.live(source, key, string(data), m)
+	}
+	if e.hold == nil {
+		arrive()
+		return st, nil
+	}
+	hold := e.hold
+	go func() {
+		<-hold
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		arrive()
+	}()
+	return st, nil
+}
+
+func (e *engine) Delete(_ context.Context, source, key string) (indexer.Status, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	d := e.docs[cut(source, key)]
+	if d == nil {
+		return indexer.Status{}, ErrNoDocument
+	}
+	delete(e.docs, d.ID)
+	e.epoch++
+	st := statusOf(d)
+	st.Epoch = e.epoch
+	e.tell(indexer.Event{Removed: true, Status: st})
+	return st, nil
+}
+
+func (e *engine) Settle(ctx context.Context, st indexer.Status) (indexer.Status, error) {
+	for {
+		now, ok := rows{e}.Document(st.ID)
+		if !ok {
+			return st, nil
+		}
+		if settled(string(now.State)) {
+			return now, nil
+		}
+		e.mu.Lock()
+		changed := e.changed
+		e.mu.Unlock()
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return now, ctx.Err()
+		}
+	}
+}
+
+func (e *engine) Summarize(_ context.Context, texts []string, model string) (string, error) {
+	if e.fail != nil {
+		return "", e.fail
+	}
+	return fmt.Sprintf("%d texts by %s: %s", len(texts), cmp.Or(model, "default"), texts[0]), nil
+}
+
+// echo is a language model that repeats the last message, word by word.
+type echo struct{ err error }
+
+func (m echo) Stream(ctx context.Context, r llm.Request) iter.Seq2[llm.Delta, error] {
+	return func(yield func(llm.Delta, error) bool) {
+		text := r.Messages[len(r.Messages)-1].Text
+		for w := range strings.SplitAfterSeq(text, " ") {
+			if !yield(llm.Delta{Text: w}, nil) {
+				return
+			}
+			if m.err != nil {
+				yield(llm.Delta{}, m.err)
+				return
+			}
+		}
+		yield(llm.Delta{Finish: "stop", Usage: &llm.Usage{Prompt: 3, Completion: len(words(text))}}, nil)
+	}
+}
+
+var errInner = errors.New("inner text with the password hunter2")
+
+// newServer returns a server over an engine with two documents.
+func newServer(t testing.TB, change ...func(*Options)) (*engine, *Server) {
+	t.Helper()
+	e := newEngine()
+	e.add("docs", "policies/refunds.md", "Refunds are paid within 14 days. Ask the desk.\n\nGift cards are never refunded.", map[string]any{"team": "legal", "year": 2024.0})
+	e.add("docs", "überblick/größen.md", "Schuhgrößen: 36 bis 47. Größen über 47 auf Anfrage.\n\nFür Kinder gibt es Größe 20 bis 35 – süß!", map[string]any{"team": "shop"})
+	c := e.collection("default")
+	o := Options{Version: "test", Collections: []Collection{c}}
+	for _, f := range change {
+		f(&o)
+	}
+	s, err := New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e, s
+}
+
+// call sends one request as a client on this machine would.
+func call(t testing.TB, h http.Handler, method, target, body string, headers ...string) *httptest.ResponseRecorder {
+	t.Helper()
+	var r *http.Request
+	if body == "" {
+		r = httptest.NewRequest(method, "http://127.0.0.1:8080"+target, nil)
+	} else {
+		r = httptest.NewRequest(method, "http://127.0.0.1:8080"+target, strings.NewReader(body))
+	}
+	r.RemoteAddr = "127.0.0.1:5555"
+	for i := 0; i+1 < len(headers); i += 2 {
+		if headers[i] == "Host" {
+			r.Host = headers[i+1]
+			continue
+		}
+		r.Header.Set(headers[i], headers[i+1])
+	}
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w
+}

@@ -1,0 +1,241 @@
+package api
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Key is what is kept of a key: everything but the key. A key is 256 random
+// bits, which nobody guesses, so that a plain SHA-256 protects it at rest.
+type Key struct {
+	Name    string    `json:"name"`
+	Scopes  []Scope   `json:"scopes"`
+	Hash    string    `json:"hash"` // SHA-256 of the key's text, hexadecimal
+	Created time.Time `json:"created,omitzero"`
+}
+
+// Allows says whether the key has a scope.
+func (k Key) Allows(s Scope) bool {
+	return slices.Contains(k.Scopes, s) || slices.Contains(k.Scopes, Admin)
+}
+
+// keyPrefix tells a key of this server from others in logs and leak scanners.
+const keyPrefix = "rag_"
+
+var keyName = regexp.MustCompile(`^[\pL\pN][\pL\pN ._@-]{0,63}$`)
+
+// Keys are the keys in a file, which several processes may read while one
+// changes it, and those of the configuration. Safe for concurrent use.
+type Keys struct {
+	path  string
+	fixed []Key
+
+	mu   sync.Mutex // guards all below
+	seen fs.FileInfo
+	keys []Key // of the file
+}
+
+// OpenKeys returns the keys of a file, which need not exist yet, and further
+// ones that are configured elsewhere.
+func OpenKeys(path string, fixed ...Key) (*Keys, error) {
+	for _, k := range fixed {
+		if err := k.check(); err != nil {
+			return nil, fmt.Errorf("api: key %q of the configuration: %w", k.Name, err)
+		}
+	}
+	k := &Keys{path: path, fixed: fixed}
+	_, err := k.List()
+	return k, err
+}
+
+func (k Key) check() error {
+	if !keyName.MatchString(k.Name) {
+		return errors.New("a name is 1 to 64 letters, digits, spaces and . _ @ -, and starts with a letter or digit")
+	}
+	if len(k.Scopes) == 0 {
+		return errors.New("it has no scope; give some of ask, read, write, admin")
+	}
+	for _, s := range k.Scopes {
+		if !slices.Contains(Scopes, s) {
+			return fmt.Errorf("there is no scope %q; there are ask, read, write, admin", s)
+		}
+	}
+	if h, err := hex.DecodeString(k.Hash); err != nil || len(h) != sha256.Size {
+		return errors.New("its hash is not a SHA-256 in hexadecimal digits; `ragserver key add` prints it")
+	}
+	return nil
+}
+
+// List returns all keys, those of the file first.
+func (k *Keys) List() ([]Key, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if err := k.reload(); err != nil {
+		return nil, err
+	}
+	return slices.Concat(k.keys, k.fixed), nil
+}
+
+// Find returns the key whose text is given.
+func (k *Keys) Find(text string) (Key, bool, error) {
+	all, err := k.List()
+	if err != nil {
+		return Key{}, false, err
+	}
+	sum := sha256.Sum256([]byte(text))
+	hash := []byte(hex.EncodeToString(sum[:]))
+	var found Key
+	ok := false
+	for _, key := range all {
+		if subtle.ConstantTimeCompare(hash, []byte(strings.ToLower(key.Hash))) == 1 {
+			found, ok = key, true
+		}
+	}
+	return found, ok, nil
+}
+
+// Add makes a key, stores its hash, and returns its text, which is nowhere else.
+func (k *Keys) Add(name string, scopes ...Scope) (string, error) {
+	var secret [32]byte
+	if _, err := rand.Read(secret[:]); err != nil {
+		return "", fmt.Errorf("api: making a key: %w", err)
+	}
+	text := keyPrefix + hex.EncodeToString(secret[:])
+	sum := sha256.Sum256([]byte(text))
+	key := Key{Name: name, Scopes: scopes, Hash: hex.EncodeToString(sum[:]), Created: time.Now().UTC().Truncate(time.Second)}
+	if err := key.check(); err != nil {
+		return "", fmt.Errorf("api: key %q: %w", name, err)
+	}
+	return text, k.change(func(keys []Key) ([]Key, error) {
+		for _, have := range slices.Concat(keys, k.fixed) {
+			if have.Name == name {
+				return nil, fmt.Errorf("api: there is a key %q already; revoke it first or choose another name", name)
+			}
+		}
+		return append(keys, key), nil
+	})
+}
+
+// Revoke removes a key of the file.
+func (k *Keys) Revoke(name string) error {
+	return k.change(func(keys []Key) ([]Key, error) {
+		i := slices.IndexFunc(keys, func(key Key) bool { return key.Name == name })
+		if i >= 0 {
+			return slices.Delete(keys, i, i+1), nil
+		}
+		if slices.ContainsFunc(k.fixed, func(key Key) bool { return key.Name == name }) {
+			return nil, fmt.Errorf("api: the key %q stands in the configuration; remove it there", name)
+		}
+		return nil, fmt.Errorf("api: there is no key %q", name)
+	})
+}
+
+// change writes the file anew: durable under its name or not at all.
+func (k *Keys) change(f func([]Key) ([]Key, error)) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if err := k.reload(); err != nil {
+		return err
+	}
+	keys, err := f(slices.Clone(k.keys))
+	if err != nil {
+		return err
+	}
+	data, err := json.MarshalIndent(keyFile{Keys: keys}, "", "  ")
+	if err != nil {
+		return fmt.Errorf("api: writing keys: %w", err)
+	}
+	if err := replaceFile(k.path, append(data, '\n')); err != nil {
+		return fmt.Errorf("api: writing keys: %w", err)
+	}
+	k.seen = nil
+	return k.reload()
+}
+
+type keyFile struct {
+	Keys []Key `json:"keys"`
+}
+
+// reload reads the file if it is another than the one read last. The caller
+// holds mu.
+func (k *Keys) reload() error {
+	info, err := os.Stat(k.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		k.seen, k.keys = nil, nil
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("api: reading keys: %w", err)
+	}
+	if k.seen != nil && os.SameFile(k.seen, info) && k.seen.ModTime().Equal(info.ModTime()) && k.seen.Size() == info.Size() {
+		return nil
+	}
+	data, err := os.ReadFile(k.path)
+	if err != nil {
+		return fmt.Errorf("api: reading keys: %w", err)
+	}
+	keys, err := parseKeys(data)
+	if err != nil {
+		return fmt.Errorf("api: keys in %s: %w", k.path, err)
+	}
+	k.seen, k.keys = info, keys
+	return nil
+}
+
+func parseKeys(data []byte) ([]Key, error) {
+	var f keyFile
+	if err := json.Unmarshal(data, &f); err != nil {
+		return nil, err
+	}
+	for _, key := range f.Keys {
+		if err := key.check(); err != nil {
+			return nil, fmt.Errorf("key %q: %w", key.Name, err)
+		}
+	}
+	return f.Keys, nil
+}
+
+// replaceFile puts data under a name that is never seen half written, readable
+// by its owner alone.
+func replaceFile(path string, data []byte) (err error) {
+	f, err := os.CreateTemp(filepath.Dir(path), ".keys-*") // mode 0600
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			_ = f.Close()
+			_ = os.Remove(f.Name())
+		}
+	}()
+	if _, err = f.Write(data); err != nil {
+		return err
+	}
+	if err = f.Sync(); err != nil {
+		return err
+	}
+	if err = f.Close(); err != nil {
+		return err
+	}
+	if err = os.Rename(f.Name(), path); err != nil {
+		return err
+	}
+	if d, derr := os.Open(filepath.Dir(path)); derr == nil {
+		_ = d.Sync() // where directories can be synced
+		_ = d.Close()
+	}
+	return nil
+}
