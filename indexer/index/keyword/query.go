@@ -1,0 +1,124 @@
+package keyword
+
+import (
+	"math"
+	"slices"
+
+	"github.com/zeebo/xxh3"
+)
+
+// BM25 with Lucene's idf: a document's score for a term that stands in it tf
+// times is
+//
+//	idf · tf / (tf + k1·(1 − b + b·length/average length))
+//	idf = ln(1 + (N − df + ½) / (df + ½))
+//
+// (Robertson and Zaragoza, The Probabilistic Relevance Framework, 2009; the
+// constant factor k1 + 1 is left out as in Lucene since 8.0.)
+const (
+	k1 = 0.9
+	b  = 0.4
+)
+
+// maxQueryTerms is how many terms of a query are searched: the rarest.
+const maxQueryTerms = 1024
+
+// Query is an analysed text. It belongs to the snapshot that parsed it and is
+// immutable.
+type Query struct {
+	terms []queryTerm
+}
+
+type queryTerm struct {
+	text   string
+	weight float64 // idf, times how often the query says it
+	ords   []int   // by part, −1 if the part does not have it
+}
+
+// Empty says that no live row has any term of the query.
+func (q Query) Empty() bool { return len(q.terms) == 0 }
+
+// Parse analyses a text as a query: every word is looked up under the stem it
+// has in each language that live rows have. The stems of one word share an idf,
+// as if they were one term.
+func (s *Snapshot) Parse(text string) Query {
+	var q Query
+	known := map[string]int{}
+	var scan scanner
+	scan.scan(text, func(word []byte, kind wordKind) {
+		switch {
+		case kind == wordChar && !lonely(&scan):
+			return // the pairs say it better
+		case kind == wordPlain || kind == wordPart:
+			var forms []string
+			for _, l := range s.languages {
+				if t := stem(l, string(word)); !slices.Contains(forms, t) {
+					forms = append(forms, t)
+				}
+			}
+			s.addForms(&q, known, forms)
+		default:
+			s.addForms(&q, known, []string{exact(word)})
+		}
+	})
+	if len(q.terms) > maxQueryTerms {
+		slices.SortStableFunc(q.terms, func(a, b queryTerm) int {
+			switch {
+			case a.weight > b.weight:
+				return -1
+			case a.weight < b.weight:
+				return 1
+			}
+			return 0
+		})
+		q.terms = q.terms[:maxQueryTerms:maxQueryTerms]
+	}
+	return q
+}
+
+// lonely says that the characters being given are one only, so that there are
+// no pairs.
+func lonely(c *scanner) bool { return len(c.chars) == 1 }
+
+// addForms adds the forms of one word of the query.
+func (s *Snapshot) addForms(q *Query, known map[string]int, forms []string) {
+	df := 0
+	var found []queryTerm
+	for _, f := range forms {
+		t := queryTerm{text: f, ords: make([]int, len(s.parts))}
+		n := 0
+		h := xxh3.HashString(f)
+		for i := range s.parts {
+			t.ords[i] = s.parts[i].find(f, h)
+			if t.ords[i] < 0 {
+				continue
+			}
+			d := s.parts[i].liveDF(t.ords[i])
+			if d == 0 {
+				t.ords[i] = -1
+			}
+			n += int(d)
+		}
+		if n > 0 {
+			df += n
+			found = append(found, t)
+		}
+	}
+	if df == 0 {
+		return
+	}
+	w := idf(s.stats.Rows, min(df, s.stats.Rows))
+	for _, t := range found {
+		if i, ok := known[t.text]; ok {
+			q.terms[i].weight += w
+			continue
+		}
+		t.weight = w
+		known[t.text] = len(q.terms)
+		q.terms = append(q.terms, t)
+	}
+}
+
+func idf(rows, df int) float64 {
+	return math.Log(1 + (float64(rows)-float64(df)+0.5)/(float64(df)+0.5))
+}
