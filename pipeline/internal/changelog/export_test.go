@@ -1,0 +1,4 @@
+package changelog
+
+// WaitFold waits until no folding is going on.
+func (l *Log) WaitFold() { l.folding.Wait() }
