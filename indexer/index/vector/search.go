@@ -39,7 +39,7 @@ func (f *Flat) Search(q *Query, k, full int, allow []uint64, allowed int) []Scor
 	case allowed <= max(ExactRows, f.rows/32):
 		f.list(s, allow)
 	default:
-		f.scan(s, q, k, allow)
+		f.scan(s, q, max(full, 1), k, allow)
 	}
 	out := make([]Scored, len(s.rows))
 	if allowed <= ExactRows {
@@ -81,8 +81,11 @@ func (f *Flat) Similarity(q *Query, row uint32) (s float32, ok bool) {
 }
 
 func better(a, b Scored) int {
-	if c := cmp.Compare(b.Score, a.Score); c != 0 {
-		return c
+	switch { // there is no NaN among them
+	case a.Score > b.Score:
+		return -1
+	case a.Score < b.Score:
+		return 1
 	}
 	return cmp.Compare(a.Row, b.Row)
 }
@@ -90,7 +93,7 @@ func better(a, b Scored) int {
 // scratch is reused between searches.
 type scratch struct {
 	rows []Scored
-	est  []Scored // estimates of the rows in rows, whose Score is the upper bound
+	est  []Scored // the best by estimate; rows are others, with their upper bounds
 }
 
 var scratches = sync.Pool{New: func() any { return new(scratch) }}
@@ -107,12 +110,14 @@ func (f *Flat) list(s *scratch, allow []uint64) {
 	}
 }
 
-// scan takes the allowed rows whose bound reaches the k-th best estimate. The
-// threshold is raised whenever enough estimates have come together, which is
-// cheaper than a heap of k and as good.
-func (f *Flat) scan(s *scratch, q *Query, k int, allow []uint64) {
+// scan takes the allowed rows that may be among the n best, by the upper bound of
+// their estimates, and those that are among the k best by the estimate itself:
+// the head of the result is held to a bound, its tail is not. The thresholds are
+// raised whenever enough estimates have come together, which is cheaper than a
+// heap of k and as good.
+func (f *Flat) scan(s *scratch, q *Query, n, k int, allow []uint64) {
 	var est [32]float32
-	threshold := float32(-math.MaxFloat32)
+	bound, low := float32(-math.MaxFloat32), float32(-math.MaxFloat32) // of the n-th and the k-th best estimate
 	limit := max(2*k, 512)
 	s.est = s.est[:0]
 	group := 4 * f.space.padded
@@ -123,37 +128,53 @@ func (f *Flat) scan(s *scratch, q *Query, k int, allow []uint64) {
 			if word == 0 {
 				continue
 			}
-			mask := word & q.tables.Scan(b.codes[g/scanRows*group:][:group], (*[32]float32)(b.f1[g:]), (*[32]float32)(b.f2[g:]), q.affine, threshold, &est)
+			mask := word & q.tables.Scan(b.codes[g/scanRows*group:][:group], (*[32]float32)(b.f1[g:]), (*[32]float32)(b.f2[g:]), q.affine, low, &est)
 			for ; mask != 0; mask &= mask - 1 {
 				j := bits.TrailingZeros32(mask)
 				if b.slot[g+j] == NoSlot {
 					continue
 				}
 				row := uint32(first + g + j)
-				s.rows = append(s.rows, Scored{row, est[j]})
-				if e := est[j] - b.f1[g+j]*q.margin; e > threshold {
+				e := est[j] - b.f1[g+j]*q.margin
+				if e > low {
 					s.est = append(s.est, Scored{row, e})
+				} else if est[j] > bound {
+					s.rows = append(s.rows, Scored{row, est[j]})
 				}
 			}
 			if len(s.est) >= limit {
-				threshold = raise(s, k)
+				bound, low = s.raise(f, q, n, k)
 			}
 		}
 	}
 	if len(s.est) > k {
-		threshold = raise(s, k)
+		bound, _ = s.raise(f, q, n, k)
 	}
-	s.rows = slices.DeleteFunc(s.rows, func(r Scored) bool { return r.Score < threshold })
+	s.rows = slices.DeleteFunc(s.rows, func(r Scored) bool { return r.Score < bound })
+	s.rows = append(s.rows, s.est...)
 }
 
-// raise keeps the k best estimates and returns the worst of them.
-func raise(s *scratch, k int) float32 {
-	s.est = top(s.est, k)
-	worst := s.est[0].Score
-	for _, e := range s.est {
-		worst = min(worst, e.Score)
+// raise cuts est to the k best and returns the worst of the n best and the worst
+// of them all. What is cut off and has a high bound goes to rows.
+func (s *scratch) raise(f *Flat, q *Query, n, k int) (bound, low float32) {
+	best := top(s.est, k)
+	bound = worst(top(best, min(n, k)))
+	for _, e := range s.est[k:] {
+		b := f.blocks[e.Row/blockRows]
+		if ub := e.Score + b.f1[e.Row%blockRows]*q.margin; ub > bound {
+			s.rows = append(s.rows, Scored{e.Row, ub})
+		}
 	}
-	return worst
+	s.est = best
+	return bound, worst(best)
+}
+
+func worst(c []Scored) float32 {
+	w := c[0].Score
+	for _, e := range c {
+		w = min(w, e.Score)
+	}
+	return w
 }
 
 // score8 computes similarities from the 7-bit rows.

@@ -18,8 +18,8 @@
 //
 // All codes are scanned, 32 at a time. A code estimates the inner product
 // without bias and with a known error (RaBitQ: Gao and Long, 2024): rows whose
-// upper bound reaches the k-th best estimate are compared again with 7 bits,
-// the best of these with 4 bytes. If few rows are allowed, the scan of codes is
+// upper bound reaches the best estimates are compared again with 7 bits, the
+// best of these with 4 bytes. If few rows are allowed, the scan of codes is
 // left out, and below ExactRows everything is computed with 4 bytes: then the
 // result is exact. Otherwise a row of the true best may be missed, about one in
 // a thousand.

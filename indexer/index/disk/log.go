@@ -1,0 +1,495 @@
+package disk
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+)
+
+// Pos says where a frame is.
+type Pos struct {
+	File   uint64 // number
+	At     int64  // offset of the frame
+	Length int    // of the payload
+}
+
+// FileInfo is one file of a log.
+type FileInfo struct {
+	Number uint64 `json:"number"`
+	Length int64  `json:"length"`
+}
+
+// LogOptions describe a log.
+type LogOptions struct {
+	Name string // at most 16 bytes
+	// Limit is the size at which a file is full: a frame goes to a new file
+	// if the current one has a frame and would grow beyond Limit with it.
+	Limit int64
+	// Known are files that must be there with at least that length. Files
+	// with a smaller number than the last known one that are not known are
+	// left over from a compaction, and removed.
+	Known []FileInfo
+	// Missing is asked about a known file that is not there: nil means that
+	// the log may do without.
+	Missing func(name string) error
+	// Visit is called for every frame, in order, see Scan.
+	Visit func(Pos, Frame) error
+}
+
+// Log is an append-only log. Append may be called from several goroutines at
+// once, and reading beside it.
+type Log struct {
+	fs   FS
+	opt  LogOptions
+	mu   sync.Mutex
+	cond *sync.Cond
+	// Guarded by mu.
+	queue  []*commit
+	busy   bool // somebody writes
+	closed bool
+	files  map[uint64]*logFile
+	order  []uint64
+	// Owned by whoever set busy; size and broken are read under mu.
+	current *logFile
+	broken  error // the file could not be put back after a failure
+}
+
+type logFile struct {
+	File
+	number uint64
+	salt   uint32
+	size   int64
+}
+
+type commit struct {
+	frames []Frame
+	pos    []Pos
+	err    error
+	done   bool
+}
+
+// FileName is the name of a log's file.
+func FileName(log string, number uint64) string { return fmt.Sprintf("%s-%06d.log", log, number) }
+
+// parseName is the inverse of FileName.
+func parseName(log, name string) (uint64, bool) {
+	s, ok := strings.CutPrefix(name, log+"-")
+	s, ok2 := strings.CutSuffix(s, ".log")
+	n, err := strconv.ParseUint(s, 10, 63)
+	return n, ok && ok2 && err == nil && n > 0 && FileName(log, n) == name
+}
+
+// OpenLog opens a log, or makes an empty one, and visits what is in it. What a
+// crash left torn is cut off; what was damaged is an error.
+func OpenLog(fs FS, opt LogOptions) (*Log, error) {
+	l := &Log{fs: fs, opt: opt, files: map[uint64]*logFile{}}
+	l.cond = sync.NewCond(&l.mu)
+	numbers, err := l.list()
+	if err != nil {
+		return nil, err
+	}
+	for i, n := range numbers {
+		if err := l.open(n, i == len(numbers)-1); err != nil {
+			l.closeFiles()
+			return nil, err
+		}
+	}
+	return l, nil
+}
+
+// list returns the numbers of the files to read, ascending, after removing what
+// compactions left over.
+func (l *Log) list() ([]uint64, error) {
+	names, err := l.fs.List()
+	if err != nil {
+		return nil, fmt.Errorf("listing the directory: %w", err)
+	}
+	var last uint64
+	known := map[uint64]bool{}
+	for _, k := range l.opt.Known {
+		known[k.Number] = true
+		last = max(last, k.Number)
+	}
+	var numbers []uint64
+	for _, name := range names {
+		n, ok := parseName(l.opt.Name, name)
+		if !ok {
+			continue
+		}
+		if n <= last && !known[n] {
+			if err := l.fs.Remove(name); err != nil {
+				return nil, fmt.Errorf("removing %s, which is not needed any more: %w", name, err)
+			}
+			continue
+		}
+		delete(known, n)
+		numbers = append(numbers, n)
+	}
+	for n := range known {
+		name := FileName(l.opt.Name, n)
+		err := error(&Damage{name, -1, "it is missing"})
+		if l.opt.Missing != nil {
+			err = l.opt.Missing(name)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	slices.Sort(numbers)
+	return numbers, nil
+}
+
+func (l *Log) open(number uint64, last bool) error {
+	name := FileName(l.opt.Name, number)
+	file, err := l.fs.Open(name)
+	if err != nil {
+		return fmt.Errorf("opening %s: %w", name, err)
+	}
+	f := &logFile{File: file, number: number}
+	size, err := f.Size()
+	var good int64
+	if err == nil {
+		good, err = Scan(f, size, l.opt.Name, number, last, func(at int64, fr Frame) error {
+			return l.opt.Visit(Pos{number, at, len(fr.Payload)}, fr)
+		})
+	}
+	for _, k := range l.opt.Known {
+		if err == nil && k.Number == number && good < k.Length {
+			err = &Damage{name, good, fmt.Sprintf("it ends here and had %d bytes", k.Length)}
+		}
+	}
+	switch {
+	case err != nil:
+	case good == 0: // not even the head was written
+		f.Close()
+		if err := l.fs.Remove(name); err != nil {
+			return fmt.Errorf("removing %s, which is empty: %w", name, err)
+		}
+		return nil
+	case good < size:
+		if err = f.Truncate(good); err == nil {
+			err = f.Sync()
+		}
+		if err != nil {
+			err = fmt.Errorf("cutting off the torn end of %s: %w", name, err)
+		}
+	}
+	if err == nil {
+		var h [fileHead]byte
+		_, err = f.ReadAt(h[:], 0)
+		f.salt = saltOf(h[:])
+	}
+	if err != nil {
+		f.Close()
+		return err
+	}
+	f.size = good
+	l.files[number] = f
+	l.order = append(l.order, number)
+	l.current = f
+	return nil
+}
+
+// Append writes frames, in order, and returns where they are once they are
+// durable. After an error none of them counts; but a crash may bring them back.
+func (l *Log) Append(frames ...Frame) ([]Pos, error) {
+	for i := range frames {
+		if len(frames[i].Payload) > MaxPayload {
+			return nil, fmt.Errorf("%d bytes are more than the %d a frame can hold", len(frames[i].Payload), MaxPayload)
+		}
+	}
+	c := &commit{frames: frames}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		return nil, errors.New("the log is closed")
+	}
+	l.queue = append(l.queue, c)
+	for !c.done {
+		if l.busy {
+			l.cond.Wait()
+			continue
+		}
+		// Whoever finds the log idle writes for all who wait.
+		l.busy = true
+		batch := l.queue
+		l.queue = nil
+		l.mu.Unlock()
+		err := l.write(batch)
+		l.mu.Lock()
+		l.busy = false
+		for _, b := range batch {
+			b.err, b.done = err, true
+		}
+		l.cond.Broadcast()
+	}
+	return c.pos, c.err
+}
+
+// write makes the batch durable, in one sync if it fits the current file.
+func (l *Log) write(batch []*commit) error {
+	if l.broken != nil {
+		return fmt.Errorf("the log cannot be written since an earlier failure, restart to try again: %w", l.broken)
+	}
+	w := batchWriter{l: l}
+	for _, c := range batch {
+		c.pos = make([]Pos, len(c.frames))
+		for i := range c.frames {
+			if err := w.frame(&c.frames[i], &c.pos[i]); err != nil {
+				return w.undo(err)
+			}
+		}
+	}
+	if err := w.sync(); err != nil {
+		return w.undo(err)
+	}
+	return nil
+}
+
+// batchWriter writes one batch. It remembers how things were before.
+type batchWriter struct {
+	l       *Log
+	f       *logFile // being written
+	base    int64    // where this batch begins in f
+	at      int64    // where the next byte goes, buf not counted
+	buf     []byte
+	started []*logFile // files begun or written by this batch, with their old sizes
+	sizes   []int64
+}
+
+func (w *batchWriter) frame(f *Frame, pos *Pos) error {
+	n := FrameSize(len(f.Payload))
+	if w.f == nil {
+		w.use(w.l.current)
+	}
+	if w.f == nil || w.at+int64(len(w.buf)) > fileHead && w.at+int64(len(w.buf))+n > w.l.opt.Limit {
+		if err := w.sync(); err != nil {
+			return err
+		}
+		next, err := w.l.begin()
+		if err != nil {
+			return err
+		}
+		w.use(next)
+	}
+	*pos = Pos{w.f.number, w.at + int64(len(w.buf)), len(f.Payload)}
+	h := f.header(w.base, w.f.salt)
+	w.buf = append(w.buf, h[:]...)
+	if len(f.Payload) > 1<<20 {
+		if err := w.flush(); err != nil {
+			return err
+		}
+		m, err := w.f.WriteAt(f.Payload, w.at)
+		w.at += int64(m)
+		if err != nil {
+			return err
+		}
+	} else {
+		w.buf = append(w.buf, f.Payload...)
+	}
+	w.buf = append(w.buf, pad(len(f.Payload))...)
+	if len(w.buf) > 1<<20 {
+		return w.flush()
+	}
+	return nil
+}
+
+func (w *batchWriter) use(f *logFile) {
+	w.f = f
+	if f != nil {
+		w.base, w.at = f.size, f.size
+		w.started, w.sizes = append(w.started, f), append(w.sizes, f.size)
+	}
+}
+
+func (w *batchWriter) flush() error {
+	m, err := w.f.WriteAt(w.buf, w.at)
+	w.at += int64(m)
+	w.buf = w.buf[:0]
+	return err
+}
+
+// sync ends what this batch writes to the current file.
+func (w *batchWriter) sync() error {
+	if w.f == nil {
+		return nil
+	}
+	if err := w.flush(); err != nil {
+		return err
+	}
+	if w.at == w.base {
+		return nil
+	}
+	if err := w.f.Sync(); err != nil {
+		return err
+	}
+	w.l.mu.Lock()
+	w.f.size = w.at
+	w.l.mu.Unlock()
+	return nil
+}
+
+// undo puts the files back to what they were: after a failed write or sync
+// nobody knows what of the batch is on disk.
+func (w *batchWriter) undo(cause error) error {
+	l := w.l
+	cause = fmt.Errorf("writing to the log %q: %w", l.opt.Name, cause)
+	for i, f := range w.started {
+		if err := f.Truncate(w.sizes[i]); err != nil {
+			l.broken = fmt.Errorf("%w; and putting %s back: %w", cause, FileName(l.opt.Name, f.number), err)
+			return l.broken
+		}
+		l.mu.Lock()
+		f.size = w.sizes[i]
+		l.mu.Unlock()
+	}
+	return cause
+}
+
+// begin makes the next file the current one.
+func (l *Log) begin() (*logFile, error) {
+	number := uint64(1)
+	l.mu.Lock()
+	if n := len(l.order); n > 0 {
+		number = l.order[n-1] + 1
+	}
+	for _, k := range l.opt.Known { // its file may be gone
+		number = max(number, k.Number+1)
+	}
+	l.mu.Unlock()
+	name := FileName(l.opt.Name, number)
+	file, err := l.fs.Create(name)
+	if err != nil {
+		return nil, err
+	}
+	f := &logFile{File: file, number: number, salt: rand.Uint32(), size: fileHead}
+	if _, err = f.WriteAt(fileHeader(l.opt.Name, number, f.salt), 0); err == nil {
+		if err = f.Sync(); err == nil {
+			err = l.fs.SyncDir()
+		}
+	}
+	if err != nil {
+		f.Close()
+		_ = l.fs.Remove(name) // a head without frames does no harm
+		return nil, fmt.Errorf("beginning %s: %w", name, err)
+	}
+	l.mu.Lock()
+	l.files[number] = f
+	l.order = append(l.order, number)
+	l.current = f
+	l.mu.Unlock()
+	return f, nil
+}
+
+// Roll begins a new file: what is appended from now on is in it or a later one.
+// It returns the number of the new file.
+func (l *Log) Roll() (uint64, error) {
+	l.mu.Lock()
+	for l.busy {
+		l.cond.Wait()
+	}
+	l.busy = true
+	l.mu.Unlock()
+	f, err := l.begin()
+	l.mu.Lock()
+	l.busy = false
+	l.cond.Broadcast()
+	l.mu.Unlock()
+	if err != nil {
+		return 0, err
+	}
+	return f.number, nil
+}
+
+// Files lists the files and their durable lengths, by number.
+func (l *Log) Files() []FileInfo {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var out []FileInfo
+	for _, n := range l.order {
+		out = append(out, FileInfo{n, l.files[n].size})
+	}
+	return out
+}
+
+// Current is the number of the file that is appended to, 0 before the first.
+func (l *Log) Current() uint64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.order) == 0 {
+		return 0
+	}
+	return l.order[len(l.order)-1]
+}
+
+// File gives the file of that number for reading; nil if there is none. It can
+// be read even after Remove, until Close.
+func (l *Log) File(number uint64) File {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if f := l.files[number]; f != nil {
+		return f.File
+	}
+	return nil
+}
+
+// Forget takes a file out of the log: Files does not list it any more. The
+// current file cannot be forgotten. Remove it when nothing that is durable
+// needs it.
+func (l *Log) Forget(number uint64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.current != nil && number != l.current.number {
+		delete(l.files, number)
+		l.order = slices.DeleteFunc(l.order, func(n uint64) bool { return n == number })
+	}
+}
+
+// Remove deletes the file of that number from the directory.
+func (l *Log) Remove(number uint64) error {
+	return l.fs.Remove(FileName(l.opt.Name, number))
+}
+
+// Read reads a frame again and verifies it.
+func (l *Log) Read(p Pos) (Frame, error) {
+	l.mu.Lock()
+	f := l.files[p.File]
+	l.mu.Unlock()
+	name := FileName(l.opt.Name, p.File)
+	if f == nil {
+		return Frame{}, fmt.Errorf("reading %s: it is not part of the log", name)
+	}
+	fr, _, err := frameAt(f, f.salt, p.At, p.At+FrameSize(p.Length), nil)
+	if errors.Is(err, errTorn) {
+		return fr, &Damage{name, p.At, err.Error()}
+	}
+	if err != nil && !errors.Is(err, io.EOF) {
+		return fr, fmt.Errorf("reading %s: %w", name, err)
+	}
+	return fr, err
+}
+
+// Close waits for writers and closes the files. Reading from them fails then;
+// maps stay.
+func (l *Log) Close() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for l.busy || len(l.queue) > 0 {
+		l.cond.Wait()
+	}
+	l.closed = true
+	return l.closeFiles()
+}
+
+func (l *Log) closeFiles() error {
+	var errs []error
+	for _, f := range l.files {
+		errs = append(errs, f.Close())
+	}
+	return errors.Join(errs...)
+}
