@@ -1,12 +1,14 @@
 package disk
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"hash/crc32"
 	"io"
+	"math/rand/v2"
 )
 
 const (
@@ -15,6 +17,8 @@ const (
 	// FrameHead is the size of a frame's head: a payload starts so many bytes
 	// after its frame.
 	FrameHead = 48
+	// FrameID is where in a frame its id is.
+	FrameID = 16
 	// FirstFrame is the offset of the first frame of a file.
 	FirstFrame = fileHead
 	// MaxPayload bounds a payload.
@@ -100,11 +104,11 @@ func frameAt(r io.ReaderAt, salt uint32, at, size int64, buf []byte) (f Frame, b
 	return f, int64(le.Uint64(h[40:])), nil
 }
 
-// Scan reads a log file from its start, calls visit for each frame with the
+// Scan reads a log file from offset from, 0 for the first frame, calls visit for each frame with the
 // offset it starts at, and returns where the good frames end. A frame's payload
 // is valid during the call only. In the last file of a log, a torn commit at
 // the end is no error; a head that was not written whole makes good 0.
-func Scan(r io.ReaderAt, size int64, log string, number uint64, last bool, visit func(at int64, f Frame) error) (good int64, err error) {
+func Scan(r io.ReaderAt, size int64, log string, number uint64, last bool, from int64, visit func(at int64, f Frame) error) (good int64, err error) {
 	name := FileName(log, number)
 	var h [fileHead]byte
 	if _, err := r.ReadAt(h[:min(size, fileHead)], 0); err != nil && !errors.Is(err, io.EOF) {
@@ -120,7 +124,10 @@ func Scan(r io.ReaderAt, size int64, log string, number uint64, last bool, visit
 		}
 		return 0, &Damage{name, 0, "its head is not that of " + name}
 	}
-	at := int64(fileHead)
+	at := max(from, fileHead)
+	if at > size {
+		return size, &Damage{name, size, fmt.Sprintf("it ends here and had %d bytes", at)}
+	}
 	sr := &windowReader{r: r, size: size}
 	var buf []byte
 	for at < size {
@@ -201,3 +208,43 @@ func (w *windowReader) ReadAt(p []byte, at int64) (int, error) {
 }
 
 func saltOf(head []byte) uint32 { return binary.LittleEndian.Uint32(head[32:]) }
+
+// WriteFrames writes a file of frames, whole or not at all, under the name
+// FileName(log, number). Scan reads it.
+func WriteFrames(fs FS, log string, number uint64, produce func(emit func(Frame) error) error) error {
+	salt := rand.Uint32()
+	return WriteFile(fs, FileName(log, number), func(w io.Writer) error {
+		bw := bufio.NewWriterSize(w, 1<<20)
+		if _, err := bw.Write(fileHeader(log, number, salt)); err != nil {
+			return err
+		}
+		err := produce(func(f Frame) error {
+			h := f.header(fileHead, salt)
+			for _, b := range [][]byte{h[:], f.Payload, pad(len(f.Payload))} {
+				if _, err := bw.Write(b); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		return bw.Flush()
+	})
+}
+
+// ReadFrames reads a file that WriteFrames wrote.
+func ReadFrames(fs FS, log string, number uint64, visit func(Frame) error) error {
+	f, err := fs.Open(FileName(log, number))
+	if err != nil {
+		return &Damage{FileName(log, number), -1, err.Error()}
+	}
+	defer f.Close()
+	size, err := f.Size()
+	if err != nil {
+		return err
+	}
+	_, err = Scan(f, size, log, number, false, 0, func(_ int64, f Frame) error { return visit(f) })
+	return err
+}

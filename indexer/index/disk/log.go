@@ -34,6 +34,8 @@ type LogOptions struct {
 	// with a smaller number than the last known one that are not known are
 	// left over from a compaction, and removed.
 	Known []FileInfo
+	// Skip has only what follows the known lengths visited.
+	Skip bool
 	// Missing is asked about a known file that is not there: nil means that
 	// the log may do without.
 	Missing func(name string) error
@@ -152,9 +154,14 @@ func (l *Log) open(number uint64, last bool) error {
 	}
 	f := &logFile{File: file, number: number}
 	size, err := f.Size()
-	var good int64
+	var good, from int64
+	for _, k := range l.opt.Known {
+		if l.opt.Skip && k.Number == number {
+			from = k.Length
+		}
+	}
 	if err == nil {
-		good, err = Scan(f, size, l.opt.Name, number, last, func(at int64, fr Frame) error {
+		good, err = Scan(f, size, l.opt.Name, number, last, from, func(at int64, fr Frame) error {
 			return l.opt.Visit(Pos{number, at, len(fr.Payload)}, fr)
 		})
 	}

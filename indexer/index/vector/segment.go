@@ -64,6 +64,9 @@ func (g *Segment) Remap(full []byte, l Layout, release func()) *Segment {
 	return newSegment(g.slab, full, l, release)
 }
 
+// Full is the memory of the 4-byte vectors, to be filled before they are used.
+func (g *Segment) Full() []byte { return g.full }
+
 // Row is the rotated vector in entry i. It must not be used after the Segment.
 func (g *Segment) Row(i uint32) []float32 {
 	b := g.full[g.layout.Head+int(i)*g.layout.Stride:][:4*g.padded]
