@@ -7,12 +7,12 @@ import (
 	"math"
 	"net/http"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/ragserver/ragserver/api/internal/body"
 	"github.com/ragserver/ragserver/api/internal/fault"
 	"github.com/ragserver/ragserver/api/internal/reply"
 	"github.com/ragserver/ragserver/indexer"
+	"github.com/ragserver/ragserver/llm"
 )
 
 // maxInputs is the most texts of one request, as OpenAI's.
@@ -40,8 +40,8 @@ type Embedding struct {
 	Embedding any    `json:"embedding"`
 }
 
-// EmbeddingsUsage counts tokens. Embedders do not tell theirs: it is one for
-// every four characters, rounded up.
+// EmbeddingsUsage counts tokens, as llm.Tokens estimates them: embedders do not
+// tell theirs.
 type EmbeddingsUsage struct {
 	Prompt int `json:"prompt_tokens"`
 	Total  int `json:"total_tokens"`
@@ -78,7 +78,7 @@ func (s *Server) Embeddings(w http.ResponseWriter, r *http.Request) error {
 	out := EmbeddingList{Object: "list", Model: req.Model, Data: make([]Embedding, len(in))}
 	for i, v := range vectors {
 		out.Data[i] = Embedding{Object: "embedding", Index: i, Embedding: encoded(v, req.Format)}
-		out.Usage.Prompt += (utf8.RuneCountInString(in[i]) + 3) / 4
+		out.Usage.Prompt += llm.Tokens(in[i])
 	}
 	out.Usage.Total = out.Usage.Prompt
 	return reply.JSON(w, r, http.StatusOK, out)
