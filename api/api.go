@@ -56,16 +56,10 @@ type Asker interface {
 // View is one immutable state of an index.
 type View interface {
 	Document(id index.ID) (index.Document, bool)
-	Documents(yield func(index.Document) bool)
+	Documents() iter.Seq[index.Document]
+	// Text returns bytes start to end of a live document's text.
+	Text(document index.ID, start, end int) (string, error)
 	Stats() index.Stats
-}
-
-// Texts reads texts of versions. A version that is no longer stored is unknown.
-type Texts interface {
-	// TextLen returns the length in bytes, and false for an unknown version.
-	TextLen(version index.ID) (int, bool)
-	// Text returns the bytes from start to end.
-	Text(version index.ID, start, end int) (string, error)
 }
 
 // List says which rows of the status table are wanted.
@@ -73,17 +67,15 @@ type List struct {
 	Text   string // part of the path or title, any case
 	State  indexer.State
 	Source string
-	After  Place // rows behind this place
 	Limit  int
+	// AfterSource and AfterPath, if not empty, want the rows behind this one.
+	AfterSource, AfterPath string
 }
-
-// Place is where a row stands in the order of the table.
-type Place struct{ Source, Path string }
 
 // Statuses is the status table.
 type Statuses interface {
 	// Documents returns the rows that are wanted, ordered by source and path,
-	// and how many there are without After and Limit.
+	// and how many there are whatever the place to begin behind and the limit.
 	Documents(List) ([]indexer.Status, int)
 	Document(id index.ID) (indexer.Status, bool)
 	// Counts returns the documents by state and how many are on their way.
@@ -99,8 +91,12 @@ type Feed interface {
 	LastEvent() uint64
 }
 
-// ErrNoDocument is what a Writer's Delete returns for a key that it does not have.
-var ErrNoDocument = fault.New(http.StatusNotFound, "document_not_found", "there is no document of this key; /api/documents lists what there is")
+// What a Writer's errors match if they are the caller's.
+var (
+	ErrNoSource   = fault.New(http.StatusNotFound, "source_not_found", "there is no such source; /api/sources lists them")
+	ErrReadOnly   = fault.New(http.StatusConflict, "read_only", "documents of this source are not put over this API; change them where they come from")
+	ErrNoDocument = fault.New(http.StatusNotFound, "document_not_found", "there is no document of this key; /api/documents lists what there is")
+)
 
 // Writer takes documents of callers.
 type Writer interface {
@@ -120,14 +116,16 @@ type Summarizer interface {
 	Summarize(ctx context.Context, texts []string, model string) (string, error)
 }
 
-// Collection is one collection, as parts. Search, Ask, View, Texts, Statuses,
-// Feed and Sources must be there.
+// Collection is one collection, as parts. Search, Ask, View, Content,
+// Statuses, Feed and Sources must be there.
 type Collection struct {
-	Name      string
-	Search    Searcher
-	Ask       Asker
-	View      func() View
-	Texts     Texts
+	Name   string
+	Search Searcher
+	Ask    Asker
+	View   func() View
+	// Content returns a stored version, live or not; the error matches
+	// index.ErrNotFound if it is stored no more.
+	Content   func(version index.ID) (*index.Content, error)
 	Statuses  Statuses
 	Feed      Feed
 	Sources   func() []indexer.SourceStatus

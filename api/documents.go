@@ -3,6 +3,7 @@ package api
 import (
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"math"
 	"net/http"
 	"slices"
@@ -47,7 +48,7 @@ func (s *Server) listDocuments(w http.ResponseWriter, r *http.Request) error {
 	if l.State != "" && !slices.Contains(states, l.State) {
 		return fault.Bad("state", "there is no state %q; there are %v", l.State, states)
 	}
-	if err := l.After.read(v.Get("cursor")); err != nil {
+	if err := l.behind(v.Get("cursor")); err != nil {
 		return err
 	}
 	c, err := s.collection(v.Get("collection"))
@@ -62,7 +63,7 @@ func (s *Server) listDocuments(w http.ResponseWriter, r *http.Request) error {
 	}
 	if len(rows) == l.Limit {
 		last := rows[len(rows)-1]
-		out.Cursor = cursor(Place{last.Source, last.Path})
+		out.Cursor = cursor(last.Source, last.Path)
 	}
 	return writeJSON(w, r, out)
 }
@@ -75,12 +76,12 @@ func stateNames(in map[indexer.State]int) map[string]int {
 	return out
 }
 
-func cursor(p Place) string {
-	data, _ := json.Marshal([2]string{p.Source, p.Path}) // strings always can
+func cursor(source, path string) string {
+	data, _ := json.Marshal([2]string{source, path}) // strings always can
 	return base64.RawURLEncoding.EncodeToString(data)
 }
 
-func (p *Place) read(text string) error {
+func (l *List) behind(text string) error {
 	if text == "" {
 		return nil
 	}
@@ -92,7 +93,7 @@ func (p *Place) read(text string) error {
 	if err != nil {
 		return fault.Bad("cursor", "the cursor is none that this server gave; start without one")
 	}
-	p.Source, p.Path = pair[0], pair[1]
+	l.AfterSource, l.AfterPath = pair[0], pair[1]
 	return nil
 }
 
@@ -193,13 +194,14 @@ func (s *Server) documentText(w http.ResponseWriter, r *http.Request) error {
 	} else if !isLive {
 		return fault.New(http.StatusNotFound, "no_text", "no version of this document is searchable; it is %s", st.State)
 	}
-	m, err := s.places.of(c.Texts, version)
-	if err != nil {
-		return err
-	}
-	if m == nil {
+	t := c.textOf(st.ID, version)
+	m, err := s.places.of(t)
+	if errors.Is(err, index.ErrNotFound) {
 		return fault.New(http.StatusNotFound, "version_not_found",
 			"this version is not stored any more; the document was changed. Leave out `version` for the live one")
+	}
+	if err != nil {
+		return err
 	}
 	if v.Has("end") && end < start {
 		return fault.Bad("end", "`end` must not be before `start`")
@@ -211,30 +213,14 @@ func (s *Server) documentText(w http.ResponseWriter, r *http.Request) error {
 	end = min(end, m.runes)
 	end += min(around, m.runes-end)
 	end = min(end, start+maxTextPart)
-	text, err := m.cut(c.Texts, version, start, end)
+	text, err := m.cut(t, start, end)
 	if err != nil {
 		return err
 	}
-	if current := isLive && live.Version == version; !current || live.Meta.Title != "" {
-		st.Title = firstOf(live.Meta.Title, st.Title)
-	}
 	return writeJSON(w, r, DocumentText{
 		ID: st.ID.String(), Version: version.String(), Current: isLive && live.Version == version,
-		Path: st.Path, Title: st.Title, Start: start, End: end, Length: m.runes, Text: text, Format: "markdown",
+		Path: st.Path, Title: firstOf(live.Meta.Title, st.Title), Start: start, End: end, Length: m.runes, Text: text, Format: "markdown",
 	})
-}
-
-// cut returns the text between two places in code points.
-func (m *marks) cut(t Texts, version index.ID, start, end int) (string, error) {
-	from, err := m.byteOf(t, version, start)
-	if err != nil {
-		return "", err
-	}
-	to, err := m.byteOf(t, version, end)
-	if err != nil {
-		return "", err
-	}
-	return t.Text(version, from, to)
 }
 
 func firstOf(texts ...string) string {

@@ -73,7 +73,7 @@ func cut(parts ...string) (id index.ID) {
 
 func (e *engine) collection(name string) Collection {
 	return Collection{
-		Name: name, Search: e, Ask: e, View: func() View { return e }, Texts: e, Statuses: rows{e}, Feed: e, Writer: e,
+		Name: name, Search: e, Ask: e, View: func() View { return e }, Content: e.content, Statuses: rows{e}, Feed: e, Writer: e,
 		Sources: e.Sources, Space: indexer.Space{Name: "letters", Dims: 26, Weight: .3, Embedder: e},
 		Explain: func() string { return "documents -> index" },
 	}
@@ -318,12 +318,15 @@ func (e *engine) sorted() []*fakeDoc {
 	})
 }
 
-func (e *engine) Documents(yield func(index.Document) bool) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	for _, d := range e.sorted() {
-		if !yield(d.Document) {
-			return
+func (e *engine) Documents() iter.Seq[index.Document] {
+	return func(yield func(index.Document) bool) {
+		e.mu.Lock()
+		all := e.sorted()
+		e.mu.Unlock()
+		for _, d := range all {
+			if !yield(d.Document) {
+				return
+			}
 		}
 	}
 }
@@ -345,21 +348,24 @@ func (e *engine) Stats() index.Stats {
 	return s
 }
 
-func (e *engine) TextLen(v index.ID) (int, bool) {
+func (e *engine) content(v index.ID) (*index.Content, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	t, ok := e.texts[v]
-	return len(t), ok
+	if !ok {
+		return nil, fmt.Errorf("version %s: %w", v, index.ErrNotFound)
+	}
+	return &index.Content{Version: v, Text: t}, nil
 }
 
-func (e *engine) Text(v index.ID, start, end int) (string, error) {
+func (e *engine) Text(id index.ID, start, end int) (string, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	t, ok := e.texts[v]
-	if !ok || start < 0 || end > len(t) || start > end {
-		return "", fmt.Errorf("no bytes %d to %d of version %s", start, end, v)
+	d := e.docs[id]
+	if d == nil || start < 0 || end > len(d.text) || start > end {
+		return "", fmt.Errorf("no bytes %d to %d of document %s", start, end, id)
 	}
-	return t[start:end], nil
+	return d.text[start:end], nil
 }
 
 // rows serves Statuses, whose method names are also those of View.
@@ -388,7 +394,7 @@ func (e rows) Documents(l List) ([]indexer.Status, int) {
 			continue
 		}
 		total++
-		if l.After != (Place{}) && cmp.Or(strings.Compare(s.Source, l.After.Source), strings.Compare(s.Path, l.After.Path)) <= 0 {
+		if l.AfterPath != "" && cmp.Or(strings.Compare(s.Source, l.AfterSource), strings.Compare(s.Path, l.AfterPath)) <= 0 {
 			continue
 		}
 		if l.Limit == 0 || len(out) < l.Limit {
@@ -606,4 +612,29 @@ func call(t testing.TB, h http.Handler, method, target, body string, headers ...
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, r)
 	return w
+}
+
+// brokenAsker fails after the first words.
+type brokenAsker struct{ *engine }
+
+func (a *brokenAsker) Ask(ctx context.Context, q answer.Question) iter.Seq2[answer.Event, error] {
+	return func(yield func(answer.Event, error) bool) {
+		for e, err := range a.engine.Ask(ctx, q) {
+			if !yield(e, err) {
+				return
+			}
+			if e.Text != "" {
+				yield(answer.Event{}, &llm.Error{Kind: llm.ErrUnavailable, Provider: "hunter2", Message: "hunter2"})
+				return
+			}
+		}
+	}
+}
+
+// vectorOnly searches by vector whatever is asked.
+type vectorOnly struct{ *engine }
+
+func (v vectorOnly) Search(ctx context.Context, q index.Query) (index.Result, error) {
+	q.Mode = index.Vector
+	return v.engine.Search(ctx, q)
 }

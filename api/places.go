@@ -19,9 +19,8 @@ type places struct {
 }
 
 const (
-	markStep  = 1 << 10 // bytes between marks
-	markPiece = 64 << 10
-	maxMarks  = 4 << 20 // about 16 MB, marks of some 4 GB of text
+	markStep = 1 << 10 // bytes between marks
+	maxMarks = 4 << 20 // about 16 MB, marks of some 4 GB of text
 )
 
 // marks are the counts of one version. before[i] is the number of code points
@@ -33,29 +32,81 @@ type marks struct {
 
 func newPlaces() *places { return &places{known: map[index.ID]*marks{}} }
 
-// of returns the marks of a version, nil if its text is not stored any more.
-func (p *places) of(t Texts, version index.ID) (*marks, error) {
+// text reads a version's text: from the live document if it has that version,
+// which reads no more than is asked for, else from the version as it is stored.
+type text struct {
+	view     View
+	document index.ID
+	version  index.ID
+	whole    *string // nil: the live document has the version
+	content  func(index.ID) (*index.Content, error)
+}
+
+// textOf returns a reader of a document's version. It reads nothing yet.
+func (c *Collection) textOf(document, version index.ID) *text {
+	t := &text{view: c.View(), document: document, version: version, content: c.Content}
+	if d, ok := t.view.Document(document); !ok || d.Version != version {
+		t.view = nil
+	}
+	return t
+}
+
+// all reads the whole text.
+func (t *text) all() (string, error) {
+	if t.whole == nil {
+		c, err := t.content(t.version)
+		if err != nil {
+			return "", fmt.Errorf("api: reading version %s: %w", t.version, err)
+		}
+		t.whole = &c.Text
+	}
+	return *t.whole, nil
+}
+
+// part reads bytes start to end.
+func (t *text) part(start, end int) (string, error) {
+	if t.view != nil && t.whole == nil {
+		s, err := t.view.Text(t.document, start, end)
+		if err != nil {
+			return "", fmt.Errorf("api: reading document %s: %w", t.document, err)
+		}
+		return s, nil
+	}
+	s, err := t.all()
+	if err != nil {
+		return "", err
+	}
+	if start < 0 || end < start || end > len(s) {
+		return "", fmt.Errorf("api: version %s: bytes %d to %d do not lie in a text of %d", t.version, start, end, len(s))
+	}
+	return s[start:end], nil
+}
+
+// of returns the marks of a version; the error matches index.ErrNotFound if it
+// is stored no more.
+func (p *places) of(t *text) (*marks, error) {
 	p.mu.Lock()
-	m := p.known[version]
+	m := p.known[t.version]
 	p.mu.Unlock()
 	if m != nil {
 		return m, nil
 	}
-	m, err := measure(t, version)
-	if m == nil || err != nil {
+	whole, err := t.all()
+	if err != nil {
 		return nil, err
 	}
+	m = measure(whole)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.known[version] == nil {
-		p.known[version] = m
+	if p.known[t.version] == nil {
+		p.known[t.version] = m
 		p.size += m.size()
 	}
 	for id, old := range p.known {
 		if p.size <= maxMarks {
 			break
 		}
-		if id != version {
+		if id != t.version {
 			delete(p.known, id)
 			p.size -= old.size()
 		}
@@ -65,27 +116,17 @@ func (p *places) of(t Texts, version index.ID) (*marks, error) {
 
 func (m *marks) size() int { return len(m.before) + 16 }
 
-func measure(t Texts, version index.ID) (*marks, error) {
-	n, ok := t.TextLen(version)
-	if !ok {
-		return nil, nil
-	}
-	m := &marks{bytes: n}
-	before := make([]uint32, 0, n/markStep+1)
-	for at := 0; at < n; at += markPiece {
-		s, err := t.Text(version, at, min(at+markPiece, n))
-		if err != nil {
-			return nil, fmt.Errorf("api: reading the text of version %s: %w", version, err)
-		}
-		for ; s != ""; s = s[min(markStep, len(s)):] {
-			before = append(before, uint32(m.runes))
-			m.runes += starts(s[:min(markStep, len(s))])
-		}
+func measure(s string) *marks {
+	m := &marks{bytes: len(s)}
+	before := make([]uint32, 0, len(s)/markStep+1)
+	for ; s != ""; s = s[min(markStep, len(s)):] {
+		before = append(before, uint32(m.runes))
+		m.runes += starts(s[:min(markStep, len(s))])
 	}
 	if m.runes != m.bytes {
 		m.before = before
 	}
-	return m, nil
+	return m
 }
 
 // starts counts the code points that start in s, which may begin or end inside
@@ -101,7 +142,7 @@ func starts(s string) int {
 }
 
 // runesBefore returns how many code points start before a byte.
-func (m *marks) runesBefore(t Texts, version index.ID, at int) (int, error) {
+func (m *marks) runesBefore(t *text, at int) (int, error) {
 	at = min(max(at, 0), m.bytes)
 	switch {
 	case m.before == nil:
@@ -110,15 +151,15 @@ func (m *marks) runesBefore(t Texts, version index.ID, at int) (int, error) {
 		return m.runes, nil
 	}
 	i := at / markStep
-	s, err := t.Text(version, i*markStep, at)
+	s, err := t.part(i*markStep, at)
 	if err != nil {
-		return 0, fmt.Errorf("api: reading the text of version %s: %w", version, err)
+		return 0, err
 	}
 	return int(m.before[i]) + starts(s), nil
 }
 
 // byteOf returns where the code point with number at starts.
-func (m *marks) byteOf(t Texts, version index.ID, at int) (int, error) {
+func (m *marks) byteOf(t *text, at int) (int, error) {
 	at = min(max(at, 0), m.runes)
 	switch {
 	case m.before == nil:
@@ -128,9 +169,9 @@ func (m *marks) byteOf(t Texts, version index.ID, at int) (int, error) {
 	}
 	i := sort.Search(len(m.before), func(i int) bool { return int(m.before[i]) > at }) - 1
 	from := i * markStep
-	s, err := t.Text(version, from, min(from+markStep, m.bytes))
+	s, err := t.part(from, min(from+markStep, m.bytes))
 	if err != nil {
-		return 0, fmt.Errorf("api: reading the text of version %s: %w", version, err)
+		return 0, err
 	}
 	left := at - int(m.before[i])
 	for j := 0; j < len(s); j++ {
@@ -143,4 +184,17 @@ func (m *marks) byteOf(t Texts, version index.ID, at int) (int, error) {
 		left--
 	}
 	return from + len(s), nil
+}
+
+// cut returns the text between two places in code points.
+func (m *marks) cut(t *text, start, end int) (string, error) {
+	from, err := m.byteOf(t, start)
+	if err != nil {
+		return "", err
+	}
+	to, err := m.byteOf(t, end)
+	if err != nil {
+		return "", err
+	}
+	return t.part(from, to)
 }

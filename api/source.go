@@ -1,6 +1,7 @@
 package api
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"net/http"
@@ -49,14 +50,13 @@ func (s *Server) name(c *Collection) string {
 // since, the span is that of the passage alone, from 0: the link still names
 // the version, so that a reader is told.
 func (s *Server) span(c *Collection, h *index.Hit) (start, end int, err error) {
-	m, err := s.places.of(c.Texts, h.Document.Version)
-	if err != nil {
-		return 0, 0, err
+	t := c.textOf(h.Document.ID, h.Document.Version)
+	m, err := s.places.of(t)
+	if err == nil {
+		start, err = m.runesBefore(t, h.Start)
 	}
-	if m != nil {
-		if start, err = m.runesBefore(c.Texts, h.Document.Version, h.Start); err != nil {
-			return 0, 0, err
-		}
+	if err != nil && !errors.Is(err, index.ErrNotFound) {
+		return 0, 0, err
 	}
 	return start, start + utf8.RuneCountInString(h.Text), nil
 }

@@ -389,7 +389,7 @@ func (u *uploading) file(ctx context.Context, part *multipart.Part, name string)
 		return nil
 	}
 	meta := index.Meta{Type: mediaType(part.Header.Get("Content-Type")), Attributes: u.meta}
-	st, err := u.c.Writer.Put(ctx, u.source, name, part, meta)
+	st, err := u.c.Writer.Put(ctx, u.source, name, body.Told(part, u.most), meta)
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/ragserver/ragserver/api/internal/reply"
@@ -20,32 +21,53 @@ import (
 type writer struct {
 	bytes.Buffer
 	enc *json.Encoder
-	err error
 }
 
-func newWriter() *writer {
+var writers = sync.Pool{New: func() any {
 	w := &writer{}
 	w.enc = json.NewEncoder(&w.Buffer)
 	w.enc.SetEscapeHTML(false)
 	return w
+}}
+
+func newWriter() *writer { return writers.Get().(*writer) }
+
+// maxKept is the largest buffer that is used again.
+const maxKept = 1 << 20
+
+func (w *writer) free() {
+	if w.Cap() <= maxKept {
+		w.Reset()
+		writers.Put(w)
+	}
 }
 
 func (w *writer) value(v any) {
-	if err := w.enc.Encode(v); err != nil {
-		if w.err == nil {
-			w.err = err
-		}
+	if w.enc.Encode(v) != nil {
+		w.WriteString("null") // an attribute that JSON cannot say, such as NaN
 		return
 	}
 	w.Truncate(w.Len() - 1) // the newline
 }
 
+// name begins a member whose name needs no escapes; anyName one of any name.
 func (w *writer) name(s string) {
+	w.comma()
+	w.WriteByte('"')
+	w.WriteString(s)
+	w.WriteString(`":`)
+}
+
+func (w *writer) anyName(s string) {
+	w.comma()
+	w.value(s)
+	w.WriteByte(':')
+}
+
+func (w *writer) comma() {
 	if c := w.Bytes()[w.Len()-1]; c != '{' {
 		w.WriteByte(',')
 	}
-	w.value(s)
-	w.WriteByte(':')
 }
 
 func (w *writer) float(f float64) {
@@ -100,7 +122,7 @@ func (w *writer) metadata(d *index.Document) {
 	}
 	slices.Sort(names)
 	for _, n := range names {
-		w.name(n)
+		w.anyName(n)
 		w.value(d.Meta.Attributes[n])
 	}
 }
@@ -132,10 +154,9 @@ func (w *writer) hits(hits []index.Hit) {
 	w.WriteByte(']')
 }
 
+// send writes the reply; the writer must not be used any more.
 func (w *writer) send(to http.ResponseWriter, r *http.Request) error {
-	if w.err != nil {
-		return w.err
-	}
+	defer w.free()
 	reply.Bytes(to, r, http.StatusOK, "application/json; charset=utf-8", w.Bytes())
 	return nil
 }
@@ -206,12 +227,15 @@ func (s *Server) Inputs(w http.ResponseWriter, r *http.Request) error {
 		out.WriteByte('}')
 		return r.Context().Err() == nil
 	}
-	c.View.Documents(func(d index.Document) bool {
+	for d := range c.View.Documents() {
+		state, reason := "INDEXED", ""
 		if d.Chunks == 0 {
-			return item(&d, "INGESTED", d.Unread)
+			state, reason = "INGESTED", d.Unread
 		}
-		return item(&d, "INDEXED", "")
-	})
+		if !item(&d, state, reason) {
+			break
+		}
+	}
 	for _, st := range c.Waiting() {
 		if _, live := c.View.Document(st.ID); live {
 			continue

@@ -45,7 +45,7 @@ type Asker interface {
 // View is one state of the index.
 type View interface {
 	Document(id index.ID) (index.Document, bool)
-	Documents(yield func(index.Document) bool)
+	Documents() iter.Seq[index.Document]
 	Stats() index.Stats
 }
 

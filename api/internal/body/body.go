@@ -72,10 +72,30 @@ func (s *stream) Read(p []byte) (int, error) {
 
 func (s *stream) Close() error { return s.r.Close() }
 
+// Told reads a part of a body that Stream returned, cut out by someone else, and
+// says why it could not be read.
+func Told(r io.Reader, limit int64) io.Reader { return told{r, limit} }
+
+type told struct {
+	r     io.Reader
+	limit int64
+}
+
+func (t told) Read(p []byte) (int, error) {
+	n, err := t.r.Read(p)
+	if err != nil && err != io.EOF {
+		err = Failed(err, t.limit)
+	}
+	return n, err
+}
+
 // Failed says why a body could not be read.
 func Failed(err error, limit int64) error {
 	var big *http.MaxBytesError
+	var known *fault.Error
 	switch {
+	case errors.As(err, &known):
+		return err
 	case errors.As(err, &big):
 		return tooLarge(limit)
 	case errors.Is(err, os.ErrDeadlineExceeded):

@@ -11,6 +11,8 @@ import (
 	"fmt"
 	"net/http"
 	"time"
+
+	"github.com/ragserver/ragserver/llm"
 )
 
 // Error is a failure as a client is told it.
@@ -75,6 +77,27 @@ var table = []struct {
 	told Error
 }{
 	{context.Canceled, Error{Status: ClientGone, Code: "canceled", Message: "the request was cancelled"}},
+	{llm.ErrContextTooLong, Error{Status: http.StatusBadRequest, Code: "context_length_exceeded",
+		Message: "the conversation is too long for the model; shorten it, or ask for fewer passages"}},
+	{llm.ErrRateLimited, Error{Status: http.StatusTooManyRequests, Code: "model_rate_limited",
+		Message: "the model's provider limits the rate; try again later", RetryAfter: 5 * time.Second}},
+	{llm.ErrQuota, Error{Status: http.StatusServiceUnavailable, Code: "model_quota",
+		Message: "the quota for the model is used up; the operator of this server can raise it"}},
+	{llm.ErrUnauthorized, Error{Status: http.StatusBadGateway, Code: "model_key",
+		Message: "the model's provider refused this server's key; its operator should check the variable that `key_env` names"}},
+	{llm.ErrModelNotFound, Error{Status: http.StatusBadGateway, Code: "model_unknown",
+		Message: "the model's provider does not know the configured model; the operator should check `model` and `base_url`"}},
+	{llm.ErrTimeout, Error{Status: http.StatusGatewayTimeout, Code: "model_timeout",
+		Message: "the model took too long; try again, or shorten the question"}},
+	{llm.ErrUnavailable, Error{Status: http.StatusBadGateway, Code: "model_unavailable",
+		Message: "the model does not answer; try again in a moment", RetryAfter: 5 * time.Second}},
+	{llm.ErrIncomplete, Error{Status: http.StatusBadGateway, Code: "cut_off",
+		Message: "the model's answer was cut off; ask again"}},
+	{llm.ErrGarbage, Error{Status: http.StatusBadGateway, Code: "model_garbage",
+		Message: "the model's reply was not understood; the operator should check that `base_url` speaks its provider's protocol"}},
+	{llm.ErrRequest, Error{Status: http.StatusBadGateway, Code: "model_refused",
+		Message: "the model's provider refused the request; this server's log says why"}},
+	// Last: a model's own time limit is told as the model's.
 	{context.DeadlineExceeded, Error{Status: http.StatusGatewayTimeout, Code: "timeout",
 		Message: "the answer took longer than this server allows; ask for less, or try again"}},
 }
@@ -90,6 +113,10 @@ func From(err error) *Error {
 		if errors.Is(err, table[i].err) {
 			told := table[i].told
 			told.Cause = err
+			var m *llm.Error
+			if errors.As(err, &m) && m.RetryAfter > 0 {
+				told.RetryAfter = m.RetryAfter
+			}
 			return &told
 		}
 	}
