@@ -1,0 +1,161 @@
+// Package hashtab holds the state of operators: hash tables on 128-bit keys
+// whose cells hold no pointers, so that the garbage collector never looks at
+// them, and arenas of bytes for what has no fixed size.
+//
+// Table maps keys to cells, Store keys to bytes, Multi keys to sets of rows
+// (an index of a join), Ordered keys to sorted multisets (a group's values for
+// min and max). None is safe for concurrent use: each belongs to one worker.
+//
+// A key's slot is taken from its low half mixed with its high one, while the
+// shard of a row is taken from the high half alone: were both the same bits, a
+// worker's tables would fill in one region only. Slots are in the order of
+// SlotHash, so that a batch in that order sweeps a table from front to back.
+package hashtab
+
+import "unsafe"
+
+// Key is a 128-bit key; pipeline.Key converts to it.
+type Key struct{ Hi, Lo uint64 }
+
+// SlotHash orders keys as tables do. The multiplication spreads keys whose
+// high bits are all the same, such as counted ones.
+func SlotHash(k Key) uint64 {
+	return (k.Lo ^ k.Hi*0x9E3779B97F4A7C15) * 0xD6E8FEB86659FD93
+}
+
+// Slot is a key's cell. Mark is never 0 in use and belongs to the table's
+// owner, as Aux does: operators note there whether the cell was touched in this
+// epoch and where its working copy is.
+type Slot[V any] struct {
+	Key  Key
+	Mark uint32
+	Aux  uint32
+	Val  V
+}
+
+// Table is an open-addressing hash table with linear probing. V must not hold
+// pointers. The zero Table is empty and ready.
+type Table[V any] struct {
+	slots []Slot[V]
+	shift uint
+	mask  uint64
+	n     int
+}
+
+const (
+	leastSlots = 16
+	longProbe  = 48
+)
+
+// Len returns the number of keys.
+func (t *Table[V]) Len() int { return t.n }
+
+// Bytes returns the memory of the slots.
+func (t *Table[V]) Bytes() int { return len(t.slots) * int(unsafe.Sizeof(Slot[V]{})) }
+
+// Find returns k's slot or nil. It is valid until the next At or Delete.
+func (t *Table[V]) Find(k Key) *Slot[V] {
+	if t.n == 0 {
+		return nil
+	}
+	for p := SlotHash(k) >> t.shift; ; p = (p + 1) & t.mask {
+		s := &t.slots[p]
+		if s.Mark == 0 {
+			return nil
+		}
+		if s.Key == k {
+			return s
+		}
+	}
+}
+
+// At returns k's slot, which it makes (with Mark 1) if there is none. It is
+// valid until the next At or Delete.
+func (t *Table[V]) At(k Key) (s *Slot[V], fresh bool) {
+	if len(t.slots) == 0 {
+		t.resize(leastSlots)
+	}
+	for probe := 0; ; {
+		p := SlotHash(k)>>t.shift + uint64(probe)
+		s = &t.slots[p&t.mask]
+		if s.Mark != 0 {
+			if s.Key == k {
+				return s, false
+			}
+			probe++
+			continue
+		}
+		// A batch in slot order piles up in one region of a table that is
+		// still small: a long probe shows that long before the load does. A
+		// table that is nearly empty has bad keys, which growing can't cure.
+		if 8*t.n >= 5*len(t.slots) || probe > longProbe && 8*t.n > len(t.slots) {
+			t.resize(2 * len(t.slots))
+			probe = 0
+			continue
+		}
+		t.n++
+		s.Key, s.Mark = k, 1
+		return s, true
+	}
+}
+
+// Delete removes k and reports whether it was there.
+func (t *Table[V]) Delete(k Key) bool {
+	if t.n == 0 {
+		return false
+	}
+	hole := SlotHash(k) >> t.shift
+	for t.slots[hole].Key != k || t.slots[hole].Mark == 0 {
+		if t.slots[hole].Mark == 0 {
+			return false
+		}
+		hole = (hole + 1) & t.mask
+	}
+	// Close the gap: whoever may stand nearer to home moves into it.
+	for next := (hole + 1) & t.mask; t.slots[next].Mark != 0; next = (next + 1) & t.mask {
+		home := SlotHash(t.slots[next].Key) >> t.shift
+		if (next-home)&t.mask >= (next-hole)&t.mask {
+			t.slots[hole] = t.slots[next]
+			hole = next
+		}
+	}
+	t.slots[hole] = Slot[V]{}
+	t.n--
+	switch {
+	case t.n == 0:
+		*t = Table[V]{}
+	case len(t.slots) > leastSlots && 8*t.n < len(t.slots):
+		t.resize(len(t.slots) / 2)
+	}
+	return true
+}
+
+// All calls yield for every slot until it returns false. yield must not change
+// the table's keys.
+func (t *Table[V]) All(yield func(*Slot[V]) bool) {
+	for i := range t.slots {
+		if t.slots[i].Mark != 0 && !yield(&t.slots[i]) {
+			return
+		}
+	}
+}
+
+func (t *Table[V]) resize(n int) {
+	old := t.slots
+	t.slots = make([]Slot[V], n)
+	t.mask = uint64(n - 1)
+	t.shift = 64
+	for ; n > 1; n >>= 1 {
+		t.shift--
+	}
+	for i := range old {
+		if old[i].Mark == 0 {
+			continue
+		}
+		p := SlotHash(old[i].Key) >> t.shift
+		for t.slots[p].Mark != 0 {
+			p = (p + 1) & t.mask
+		}
+		t.slots[p] = old[i]
+	}
+}
