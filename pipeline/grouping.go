@@ -1,0 +1,265 @@
+package pipeline
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+
+	"github.com/ragserver/ragserver/pipeline/internal/hashtab"
+)
+
+// accumulator is what a grouping computes: working copies of the groups that
+// the epoch touches, by number, and how they are kept as bytes.
+type accumulator[T, R any] interface {
+	reset()                                  // forget all working copies
+	open(i int, g Key, row *T, saved []byte) // make working copy i, of a new group if saved is nil
+	add(i int, g Key, row *T, n int)         // may panic: a failing row
+	undo()                                   // the last add panicked: take it back
+	save(i int, g Key, b []byte) []byte      // append working copy i
+	result(saved []byte) (row R, err error)  // the row of a saved group
+	same(a, b *R) bool                       // are the results equal?
+	end(w *worker, name string)              // the epoch is over: persist what save does not cover
+	load(w *worker, name string) error       // what end has persisted
+	size() (rows, bytes int)                 // of state of its own
+	drop(g Key)                              // the group is gone
+}
+
+// grouping keeps an accumulator per group and emits the group's row when it
+// changes: the engine of Fold, FoldBy and GroupBy. The row's key is the
+// group's. A group exists while the weights of its rows sum up to more than 0.
+type grouping[T, R any] struct {
+	w     *worker
+	n     *node
+	acc   accumulator[T, R]
+	route *router[Change[T]] // Key is the group's
+
+	tab   hashtab.Table[groupCell]
+	arena hashtab.Arena
+	live  []liveGroup
+	dirty []hashtab.Key // groups touched in this epoch, spilled or about to be
+	next  int           // dirty groups already emitted
+	held  []Change[T]   // rows waiting to be applied in slot order
+	tmp   []Change[T]
+	out   buffer[R]
+	b     []byte
+	table string // of the log
+}
+
+// groupCell is a group: how its accumulator is saved, and what both were when
+// the epoch began, once it is dirty.
+type groupCell struct {
+	ref, oldRef       hashtab.Ref
+	weight, oldWeight int64
+}
+
+type liveGroup struct {
+	key    hashtab.Key
+	weight int64
+}
+
+const (
+	groupClean = 1 // as at the end of the last epoch
+	groupSaved = 2 // changed in this epoch; no working copy
+	groupLive  = 3 // changed in this epoch; Aux is the number of its working copy
+	maxLive    = 1 << 15
+	sweepRows  = 1 << 13 // batches from this size on are applied in slot order
+	sweepBytes = 2 << 20 // to tables from this size on
+)
+
+var errNegative = errors.New("more rows of this group were retracted than added")
+
+func startGrouping[T, R any](w *worker, n *node, acc accumulator[T, R]) *grouping[T, R] {
+	f := &grouping[T, R]{w: w, n: n, acc: acc, table: n.tableName("group")}
+	f.out.o = newOutlet[R](w, n)
+	f.route = newRouter(w, func(c *Change[T]) Key { return c.Key }, f.apply)
+	w.deferred = append(w.deferred, f)
+	w.ends = append(w.ends, f.end)
+	w.loads = append(w.loads, f.load)
+	return f
+}
+
+// apply takes rows whose Key is their group's.
+func (f *grouping[T, R]) apply(b []Change[T]) {
+	if f.tab.Bytes() < sweepBytes {
+		f.applyNow(b)
+		return
+	}
+	f.held = append(f.held, b...)
+	if len(f.held) >= sliceRows {
+		f.applyHeld()
+	}
+}
+
+func (f *grouping[T, R]) applyHeld() {
+	if len(f.held) >= sweepRows {
+		f.held, f.tmp = sweep(f.held, f.tmp, func(c *Change[T]) hashtab.Key { return c.Key.cell() })
+	}
+	f.applyNow(f.held)
+	f.held, f.tmp = reuse(f.held), reuse(f.tmp)
+}
+
+func (f *grouping[T, R]) applyNow(b []Change[T]) {
+	guard(len(b), func(i int) {
+		c := &b[i]
+		j := f.touch(c)
+		f.acc.add(j, c.Key, &c.Row, c.N)
+		f.live[j].weight += int64(c.N)
+	}, func(i int, err error) {
+		f.acc.undo()
+		f.w.fail(f.n, b[i].Key, "", err, b[i].N)
+	})
+}
+
+// touch returns the number of the working copy of the row's group.
+func (f *grouping[T, R]) touch(c *Change[T]) int {
+	s, _ := f.tab.At(c.Key.cell())
+	if s.Mark == groupLive {
+		return int(s.Aux)
+	}
+	if len(f.live) >= maxLive {
+		f.spill()
+		s = f.tab.Find(c.Key.cell())
+	}
+	saved := s.Val.ref
+	if s.Mark == groupClean {
+		s.Val.oldRef, s.Val.oldWeight, s.Val.ref = saved, s.Val.weight, 0
+		f.dirty = append(f.dirty, s.Key)
+	}
+	i := len(f.live)
+	s.Mark, s.Aux = groupLive, uint32(i)
+	f.live = append(f.live, liveGroup{s.Key, s.Val.weight})
+	if saved == 0 {
+		f.acc.open(i, c.Key, &c.Row, nil)
+	} else {
+		f.acc.open(i, c.Key, &c.Row, f.arena.Get(saved))
+	}
+	return i
+}
+
+// spill saves the working copies.
+func (f *grouping[T, R]) spill() {
+	for i := range f.live {
+		g := &f.live[i]
+		s := f.tab.Find(g.key)
+		f.b = f.acc.save(i, Key(g.key), f.b[:0])
+		s.Val.ref = f.arena.Replace(s.Val.ref, f.b)
+		s.Val.weight = g.weight
+		s.Mark = groupSaved
+	}
+	f.live = f.live[:0]
+	f.acc.reset()
+}
+
+func (f *grouping[T, R]) changed() bool { return len(f.dirty) > 0 || len(f.held) > 0 }
+
+func (f *grouping[T, R]) flush() (more bool) {
+	if len(f.held) > 0 {
+		f.applyHeld()
+	}
+	f.spill()
+	for f.out.sum = 0; f.next < len(f.dirty) && f.out.sum < budgetRows; f.next++ {
+		f.emit(f.dirty[f.next])
+	}
+	f.out.flush()
+	if f.next < len(f.dirty) {
+		return true
+	}
+	f.dirty, f.next = reuse(f.dirty), 0
+	return false
+}
+
+// emit puts out what changed of a group and makes its new state the old one.
+func (f *grouping[T, R]) emit(k hashtab.Key) {
+	s := f.tab.Find(k)
+	c := s.Val
+	was, is := c.oldRef != 0 && c.oldWeight > 0, c.weight > 0
+	if !was || !is || !bytes.Equal(f.arena.Get(c.oldRef), f.arena.Get(c.ref)) {
+		var old, now R
+		if was {
+			old, was = f.result(k, c.oldRef, -1)
+		}
+		if is {
+			now, is = f.result(k, c.ref, 1)
+		}
+		if !was || !is || !f.acc.same(&old, &now) {
+			if was {
+				f.out.add(Key(k), old, -1)
+			}
+			if is {
+				f.out.add(Key(k), now, 1)
+			}
+		}
+	}
+	if (c.oldWeight < 0) != (c.weight < 0) {
+		f.w.fail(f.n, Key(k), "", errNegative, sign(c.oldWeight < 0))
+	}
+	f.persist(k, c)
+	f.arena.Free(c.oldRef)
+	if c.weight == 0 {
+		f.acc.drop(Key(k))
+		f.arena.Free(c.ref)
+		f.tab.Delete(k)
+		return
+	}
+	s.Val.oldRef, s.Mark = 0, groupClean
+}
+
+// sign is −1 for true, the end of a failure, else 1.
+func sign(end bool) int {
+	if end {
+		return -1
+	}
+	return 1
+}
+
+// result makes the row of a saved group, or a failure.
+func (f *grouping[T, R]) result(k hashtab.Key, ref hashtab.Ref, by int) (row R, ok bool) {
+	guard(1, func(int) {
+		var err error
+		if row, err = f.acc.result(f.arena.Get(ref)); err != nil {
+			f.w.fail(f.n, Key(k), "", err, by)
+			return
+		}
+		ok = true
+	}, func(_ int, err error) { f.w.fail(f.n, Key(k), "", err, by) })
+	return row, ok
+}
+
+func (f *grouping[T, R]) persist(k hashtab.Key, c groupCell) {
+	if f.w.log == nil {
+		return
+	}
+	key := Key(k).Bytes()
+	if c.weight == 0 {
+		f.w.log.Delete(f.table, shardOf(k), key[:])
+		return
+	}
+	f.b = binary.AppendVarint(f.b[:0], c.weight)
+	f.b = append(f.b, f.arena.Get(c.ref)...)
+	f.w.log.Put(f.table, shardOf(k), key[:], f.b)
+}
+
+func (f *grouping[T, R]) end(uint64) {
+	f.acc.end(f.w, f.n.tableName("values"))
+	rows, size := f.acc.size()
+	f.n.count[f.w.id].state(f.tab.Len()+rows, f.tab.Bytes()+f.arena.Bytes()+size)
+}
+
+func (f *grouping[T, R]) load() error {
+	err := f.w.load(f.table, func(key, value []byte) error {
+		weight, w := binary.Varint(value)
+		k, err := keyFrom(key)
+		if err != nil || w <= 0 {
+			return errDamagedState
+		}
+		s, _ := f.tab.At(k.cell())
+		s.Val.weight, s.Val.ref = weight, f.arena.Put(value[w:])
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	err = f.acc.load(f.w, f.n.tableName("values"))
+	f.end(0)
+	return err
+}
