@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"fmt"
+	"strings"
 )
 
 // To gives the changes of a table to a sink, once a commit has made them
@@ -16,9 +17,10 @@ func To[T any](t *Table[T], name string, s Sink[T]) {
 // Subscribe calls f with the changes of each epoch in which there are any, in
 // the order of epochs, ordered as for Sink, after their commit; f must not keep
 // the slice. With State, an epoch whose call had not returned when the process
-// died is sent again. An error from f ends the run.
-func Subscribe[T any](t *Table[T], f func(epoch uint64, changes []Change[T]) error) {
-	addSink(t, "subscribe", "", func(out *outlay[T]) sinkRun { return &applying[T]{outlay: out, sink: subscriber[T](f)} })
+// died is sent again. An error from f ends the run. The name, at most one, tells
+// several subscribers of one table apart; it is needed only when state is kept.
+func Subscribe[T any](t *Table[T], f func(epoch uint64, changes []Change[T]) error, name ...string) {
+	addSink(t, "subscribe", strings.Join(name, " "), func(out *outlay[T]) sinkRun { return &applying[T]{outlay: out, sink: subscriber[T](f)} })
 }
 
 type subscriber[T any] func(uint64, []Change[T]) error
