@@ -1,0 +1,95 @@
+// What the page knows of the server as a whole.
+
+import { signal } from '@preact/signals';
+import { Failure, api } from '../api/client';
+import type { Document, FeedEvent, SourceInfo, Stats } from '../api/shapes';
+
+export class ServerState {
+  readonly stats = signal<Stats | null>(null);
+  readonly sources = signal<SourceInfo[]>([]);
+  readonly failure = signal<Failure | null>(null);
+  /** Some documents that are live: the empty page asks about them. */
+  readonly samples = signal<Document[]>([]);
+  /** The file that is being read, while something is. */
+  readonly reading = signal('');
+  /** The most that was pending since nothing was: the length of the bar. */
+  readonly burst = signal(0);
+
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #last = 0;
+
+  async load(): Promise<void> {
+    this.#last = Date.now();
+    try {
+      const [stats, sources, list] = await Promise.all([
+        api.stats(), api.sources(), api.documents({ state: 'live', limit: 30 }),
+      ]);
+      this.#stats(stats);
+      this.sources.value = sources ?? [];
+      this.samples.value = list.documents ?? [];
+      this.failure.value = null;
+    } catch (e) {
+      this.failure.value = e instanceof Failure ? e : new Failure('server', 'The server cannot be read.');
+    }
+  }
+
+  /** Loads the figures again soon; often while something happens, never when nothing does. */
+  soon(): void {
+    if (this.#timer) return;
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      const wasEmpty = this.samples.value.length < 3;
+      this.#last = Date.now();
+      if (wasEmpty) return void this.load();
+      api.stats().then(
+        (s) => this.#stats(s),
+        () => {}, // the feed tells that the connection is lost
+      );
+    }, Math.max(0, 700 - (Date.now() - this.#last)));
+  }
+
+  events(list: FeedEvent[]): void {
+    for (let i = list.length - 1; i >= 0; i--) {
+      const e = list[i]!;
+      if (!e.removed && (e.document.state === 'parsing' || e.document.state === 'embedding' || e.document.state === 'live')) {
+        this.reading.value = e.document.path;
+        break;
+      }
+    }
+    this.soon();
+  }
+
+  #stats(s: Stats): void {
+    this.burst.value = s.pending === 0 ? 0 : Math.max(this.burst.value, s.pending);
+    this.stats.value = s;
+    if (s.pending > 0) this.soon(); // until it is done, even if events are few
+  }
+
+  /** The source that takes uploads, '' if none does. */
+  get uploads(): string {
+    return this.sources.value.find((s) => s.writable)?.name ?? '';
+  }
+}
+
+export const titleOf = (d: Pick<Document, 'title' | 'path'>) => d.title || d.path.slice(d.path.lastIndexOf('/') + 1);
+
+const templates = [
+  (t: string) => `What does “${t}” say in short?`,
+  (t: string) => `Which dates and figures are given in “${t}”?`,
+  (t: string) => `Who is responsible for what according to “${t}”?`,
+];
+
+/** Three questions about documents that are there, each about another one. */
+export function suggestions(documents: Document[]): { question: string; document: Document }[] {
+  const titles = new Map<string, Document>();
+  for (const d of documents) {
+    const title = titleOf(d);
+    if (title.length >= 3 && title.length <= 70 && !titles.has(title)) titles.set(title, d);
+  }
+  const all = [...titles];
+  const step = Math.max(1, Math.floor(all.length / 3)); // spread over the list: neighbours are alike
+  return [0, 1, 2]
+    .map((i) => all[i * step])
+    .filter((x) => x !== undefined)
+    .map(([title, document], i) => ({ question: templates[i]!(title), document }));
+}

@@ -1,0 +1,146 @@
+// The conversation, or the empty page before it.
+
+import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
+import { ask, conversations, dialog, now, reconnect, scope, server } from '../state/app';
+import { suggestions, titleOf } from '../state/server';
+import { count, plural } from '../text/format';
+import { Composer } from './composer';
+import { Icon } from './icons';
+import { TurnView } from './turn';
+
+export function Chat() {
+  const c = conversations.current.value;
+  const turns = c?.turns ?? [];
+  const scroller = useRef<HTMLDivElement>(null);
+  const lastId = turns[turns.length - 1]?.id;
+
+  // A new question goes to the top; its answer then grows below it, and nothing
+  // that is being read moves.
+  useLayoutEffect(() => {
+    if (!lastId) return;
+    const box = scroller.current!;
+    const last = box.querySelector<HTMLElement>('.turn:last-child');
+    if (!last) return;
+    const top = turns.length > 1 ? last.offsetTop - 16 : 0;
+    box.scrollTo({ top, behavior: matchMedia('(prefers-reduced-motion: reduce)').matches ? 'instant' : 'smooth' });
+  }, [lastId]);
+  useEffect(() => {
+    document.title = c ? `${c.title} · ragserver` : 'ragserver';
+  }, [c?.title]);
+
+  return (
+    <div class={`chat ${c ? '' : 'chat-empty'}`}>
+      <h1 class="offscreen">{c ? c.title : 'Ask your documents'}</h1>
+      <div class="scroller" ref={scroller}>
+        {c ? (
+          <div class="column thread">
+            {turns.map((t, i) => (
+              <TurnView key={t.id} turn={t} conversation={c.id} last={i === turns.length - 1} />
+            ))}
+          </div>
+        ) : (
+          <div class="column"><Empty /></div>
+        )}
+      </div>
+      <div class="column composer-column">
+        {conversations.trouble.value && <p class="note" role="alert"><Icon name="alert" /><span>{conversations.trouble.value}</span></p>}
+        <Composer />
+      </div>
+    </div>
+  );
+}
+
+function Empty() {
+  const failure = server.failure.value;
+  const stats = server.stats.value;
+  if (!stats && failure) {
+    return (
+      <div class="empty">
+        <h2>{failure.kind === 'key' ? 'This server asks for a key' : 'The server cannot be reached'}</h2>
+        <p class="lead">{failure.message}</p>
+        <p>
+          {failure.kind === 'key' ? (
+            <button type="button" class="button button-main" onClick={() => (dialog.value = 'key')}>Enter a key</button>
+          ) : (
+            <button type="button" class="button button-main" onClick={reconnect}>Try again</button>
+          )}
+        </p>
+      </div>
+    );
+  }
+  if (!stats) return <div class="empty" aria-hidden="true" />;
+  const found = Object.values(stats.states).reduce((a, b) => a + (b ?? 0), 0);
+  return (
+    <div class="empty">
+      <h2>{stats.documents > 0 ? 'What would you like to know?' : found > 0 ? 'Your documents are being read' : 'No documents yet'}</h2>
+      <Watched />
+      {stats.documents > 0 ? <Suggestions /> : <FirstSteps found={found} />}
+    </div>
+  );
+}
+
+function Watched() {
+  const stats = server.stats.value!;
+  const folders = server.sources.value.filter((s) => s.kind !== 'uploads');
+  const troubled = server.sources.value.filter((s) => s.trouble);
+  return (
+    <div class="lead">
+      <p>
+        {stats.documents > 0 && <>Answers come from <strong>{plural(stats.documents, 'document')}</strong></>}
+        {stats.documents > 0 && folders.length > 0 && ' in '}
+        {stats.documents === 0 && folders.length > 0 && 'Watched: '}
+        {folders.map((s, i) => (
+          <span key={s.name}>
+            {i > 0 && (i === folders.length - 1 ? ' and ' : ', ')}
+            <code title={s.location}>{s.location}</code>
+          </span>
+        ))}
+        {(stats.documents > 0 || folders.length > 0) && '.'}
+        {stats.pending > 0 && ` ${count(stats.pending)} more are being read; you can ask already.`}
+      </p>
+      {troubled.map((s) => (
+        <p key={s.name} class="note"><Icon name="alert" /><span><code>{s.location}</code>: {s.trouble}</span></p>
+      ))}
+    </div>
+  );
+}
+
+function Suggestions() {
+  const list = suggestions(server.samples.value);
+  return (
+    <>
+      {list.length > 0 && (
+        <ul class="suggestions" aria-label="Suggested questions">
+          {list.map(({ question, document }) => (
+            <li key={document.id}>
+              <button
+                type="button"
+                onClick={() => {
+                  scope.value = [{ id: document.id, title: titleOf(document) }];
+                  ask(question);
+                  scope.value = [];
+                }}
+              >
+                <span>{question}</span>
+                <Icon name="ask" />
+              </button>
+            </li>
+          ))}
+        </ul>
+      )}
+      {server.uploads !== '' && <p class="drop-hint"><Icon name="upload" /> Drop files anywhere on this page to add them.</p>}
+    </>
+  );
+}
+
+function FirstSteps({ found }: { found: number }) {
+  void now.value; // sources are named again when they change
+  if (found > 0) return <p class="drop-hint">The first answers are possible in a moment.</p>;
+  return (
+    <div class="drop-zone">
+      <Icon name="upload" />
+      <p>{server.uploads !== '' ? 'Drop files or folders here, or save them in a watched folder.' : 'Save files in a watched folder.'}</p>
+      <p class="drop-hint">PDF, Word, Markdown, text, HTML, CSV, JSON. They can be asked about within a second or so.</p>
+    </div>
+  );
+}
