@@ -18,7 +18,7 @@
 // key, in one epoch. Keys are given by sources and derived by operators, always
 // in the same way, so they survive restarts; each operator says how.
 //
-// Operators are free functions: [Filter], [Map], [FlatMap], [Concat], [Rekey],
+// Operators are free functions: [Filter], [Map], [FlatMap], [Concat], [ConcatFresh], [Rekey],
 // [Fold], [FoldBy], [GroupBy], [Join], [LeftJoin], [Async]. Functions handed to
 // them must depend on their row alone, because they are called again when it is
 // retracted; what does not, such as a call to a model, is a matter for [Async],
