@@ -1,0 +1,39 @@
+// Package fsio brings folders into a pipeline: one row for each file, with its
+// metadata, that follows the file through edits, renames and deletion. What is
+// in the file stays there; who needs it opens it (Folder.Open) when he gets to it.
+//
+// # How changes are found
+//
+// Events of the operating system are hints, looking is the truth. An event says
+// which path to look at; a file that is being written is left alone until it
+// has been quiet for a moment (Options.Quiet, 20 ms), but not for more than
+// five seconds. From time to time everything is looked at again, which heals
+// lost events. Where events cannot be had (the system's limit of watches is
+// reached, the folder lies on a network or container mount, changes turn up
+// without events) looking by interval takes over, and the log and Status say so.
+//
+// A file has changed when its size, modification time (in ns), inode, or, with
+// the same permissions and owner, its change time is another. A modification
+// time that is younger than the clock of the file system can tell apart is not
+// trusted: the content is hashed as well (xxh3-128) and compared again once the
+// time is old enough.
+//
+// # What is and is not seen
+//
+//   - Only regular files. Links to files are followed if they stay within the
+//     folder; links to directories are not followed.
+//   - Hidden files, temporary files of editors and browsers, and the folders of
+//     version control are ignored; a .ragignore in any folder (syntax of
+//     .gitignore) ignores more, or takes some of it back with "!".
+//   - A file that cannot be read has a row with the reason in Problem, and is
+//     tried again. What is in a directory that cannot be read stays as it was.
+//   - A folder that is missing when the source starts is an error. One that
+//     vanishes later, or comes back empty on another device (an unmounted disk),
+//     deletes nothing: the source reports the trouble and waits.
+//   - Names need not be UTF-8: Path has the bytes of the name.
+//
+// # Groups and restarts
+//
+// The first scan commits its rows in slices, and live changes go in between.
+// The engine keeps the rows; after a restart only what differs is emitted.
+package fsio

@@ -1,0 +1,5 @@
+//go:build !linux
+
+package fsio
+
+func limitHint(error) string { return "" }
