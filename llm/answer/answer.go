@@ -1,5 +1,20 @@
-// Package answer turns a question into a cited answer: retrieve, gate, prompt,
-// generate, check citations.
+// Package answer turns a question into a cited answer.
+//
+// A question is rewritten with its conversation so that it stands alone,
+// passages are retrieved, and the gate decides from them whether anything
+// relevant was found: if not, the answer says so, and no model is asked. A
+// model gets the passages numbered, as data, within its window; what it writes
+// is streamed, and every [n] in it is checked against the passages it was sent.
+// Without a model, or when it fails, the answer is made of the passages' best
+// sentences, cited; Answer.Kind and Answer.Notice say which it is and why.
+//
+// What a reader may count on: an answer holds no citation of a passage that the
+// model did not see; nothing that a passage says is taken for an instruction by
+// this package; a failing model costs the answer its fluency, never the answer.
+//
+// The gate and the extractive answers know function words, question words and
+// endings of eleven languages (languages/*.txt). They are measured, not
+// asserted: the quality test prints how often they are wrong.
 package answer
 
 import (
@@ -69,7 +84,11 @@ type Answer struct {
 	Sources []Source
 	Epoch   uint64
 	Usage   llm.Usage
-	Finish  string // "stop", "length"
+	Finish  string // "stop", "length", "content_filter"; "" if the model was cut off
+	// Best is the sentence of the passages that answers best, Short the few
+	// words of it that do. Both are there whoever wrote the answer, and empty if
+	// no passage is quotable.
+	Best, Short string
 	// Retrieval and Total are wall times.
 	Retrieval, Total time.Duration
 }

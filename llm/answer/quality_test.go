@@ -1,0 +1,159 @@
+package answer_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/ragserver/ragserver/indexer/embed"
+	"github.com/ragserver/ragserver/llm/answer"
+	"github.com/ragserver/ragserver/llm/answer/eval"
+)
+
+// shared finds the evaluation data, which lie beside the repository.
+func shared(t testing.TB) string {
+	t.Helper()
+	dir := os.Getenv("RAGSERVER_SHARED")
+	if dir == "" {
+		dir = filepath.Join("..", "..", "..", "shared")
+	}
+	if _, err := os.Stat(filepath.Join(dir, "data", "xquad")); err != nil {
+		t.Skipf("no evaluation data: %v (set RAGSERVER_SHARED)", err)
+	}
+	return filepath.Join(dir, "data")
+}
+
+func cases(t testing.TB, path string) []eval.Case {
+	t.Helper()
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	out, err := eval.Read(f)
+	if err != nil {
+		t.Fatalf("%s: %v", path, err)
+	}
+	return out
+}
+
+// run puts every case to an Answerer without a model.
+func run(t testing.TB, r answer.Retriever, closeness answer.Closeness, cs []eval.Case) eval.Summary {
+	t.Helper()
+	a, err := answer.New(answer.Options{Retriever: r, Closeness: closeness})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var scores []eval.Score
+	for _, c := range cs {
+		got, err := a.Answer(t.Context(), c.Ask(6))
+		if err != nil {
+			t.Fatalf("%s: %v", c.Question, err)
+		}
+		scores = append(scores, eval.Judge(c, got))
+	}
+	return eval.Summarise(scores)
+}
+
+// tables is the closeness of the built-in embedder.
+var tables = answer.Closeness{English: .53, Other: .17}
+
+// passages is an empty retriever by words, whose hits have cosines too.
+func passages(t testing.TB, lang string) *answer.BM25 {
+	t.Helper()
+	e, err := embed.Builtin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := answer.NewBM25(lang)
+	b.Embed = e.Embed
+	return b
+}
+
+// TestQualityXQuAD asks all questions of XQuAD in six languages twice: of all
+// articles, and of all but the one that holds the answer, so that nothing
+// relevant is there. The floors keep what was reached from being lost.
+func TestQualityXQuAD(t *testing.T) {
+	floors := map[string]struct{ sentence, f1, falseRefusals, falseAnswers float64 }{
+		"en": {.71, .30, .04, .11}, "ru": {.69, .24, .06, .12}, "zh": {.70, .23, .05, .19},
+		"de": {.63, .22, .07, .12}, "es": {.68, .27, .04, .18}, "ar": {.61, .17, .10, .13},
+	}
+	for _, lang := range []string{"en", "ru", "zh", "de", "es", "ar"} {
+		t.Run(lang, func(t *testing.T) {
+			dir := filepath.Join(shared(t), "xquad", lang)
+			b := passages(t, lang)
+			docs, err := filepath.Glob(filepath.Join(dir, "docs", "*.md"))
+			if err != nil || len(docs) == 0 {
+				t.Fatalf("no documents: %v", err)
+			}
+			for _, d := range docs {
+				text, err := os.ReadFile(d)
+				if err != nil {
+					t.Fatal(err)
+				}
+				title := ""
+				for _, p := range strings.Split(string(text), "\n\n") {
+					if after, ok := strings.CutPrefix(p, "# "); ok {
+						title = after
+						continue
+					}
+					b.AddPassage(filepath.Base(d), title, p)
+				}
+			}
+			cs := cases(t, filepath.Join(dir, "qa.jsonl"))
+			s := run(t, b, tables, cs)
+			t.Logf("\n%s", s)
+			f := floors[lang]
+			if s.Sentence < f.sentence || s.F1 < f.f1 || s.FalseRefusals > f.falseRefusals || s.Citations != 1 || s.Quotes < .995 {
+				t.Errorf("below the floors %+v", f)
+			}
+			no := false
+			for i := range cs {
+				cs[i].Answerable, cs[i].Glob = &no, "!"+cs[i].Docs[0]
+			}
+			without := run(t, b, tables, cs)
+			t.Logf("with the article gone: false answers %.3f", without.FalseAnswers)
+			if without.FalseAnswers > f.falseAnswers {
+				t.Errorf("above the limit %+v", f)
+			}
+		})
+	}
+}
+
+// TestQualityContracts asks lawyers' questions of single contracts; half of
+// them have no answer in theirs.
+func TestQualityContracts(t *testing.T) {
+	dir := filepath.Join(shared(t), "contracts")
+	b := passages(t, "en")
+	files, err := filepath.Glob(filepath.Join(dir, "text", "*.txt"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no contracts: %v", err)
+	}
+	for _, f := range files {
+		text, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		name := strings.TrimSuffix(filepath.Base(f), ".txt") + ".pdf"
+		var chunk strings.Builder
+		for line := range strings.Lines(string(text)) {
+			chunk.WriteString(line)
+			if n := len(strings.Fields(chunk.String())); n > 250 || n > 150 && strings.TrimSpace(line) == "" {
+				b.AddPassage(name, "", chunk.String())
+				chunk.Reset()
+			}
+		}
+		b.AddPassage(name, "", chunk.String())
+	}
+	cs := cases(t, filepath.Join(dir, "qa.jsonl"))
+	for i := range cs {
+		cs[i].Glob = cs[i].Docs[0]
+	}
+	s := run(t, b, tables, cs)
+	words := run(t, b, answer.Closeness{}, cs)
+	t.Logf("\n%sby words alone: false refusals %.3f, false answers %.3f", s, words.FalseRefusals, words.FalseAnswers)
+	if s.FalseRefusals > .15 || s.FalseAnswers > .46 || s.Citations != 1 || s.Quotes < .995 {
+		t.Error("worse than what was reached")
+	}
+}

@@ -1,0 +1,105 @@
+package answer
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// kind is the kind of answer a question asks for.
+type kind string
+
+const (
+	anything kind = ""
+	who      kind = "who"    // a name
+	when     kind = "when"   // a date
+	where    kind = "where"  // a name of a place
+	number   kind = "number" // a number
+	why      kind = "why"    // a reason
+)
+
+// An asked is a question, analysed: its language, what it asks for, and its
+// topic words.
+type asked struct {
+	text  string
+	lang  *language
+	kind  kind
+	terms []term          // unique by key
+	words map[string]bool // all its words and characters, lower case
+}
+
+// A term is a topic word of a question.
+type term struct {
+	key    string
+	worth  float64 // by how it is written and where it comes from
+	weight float64 // worth times rarity; set by weigh
+}
+
+// mostTerms bounds the work that a very long question causes.
+const mostTerms = 64
+
+func worth(name bool) float64 {
+	if name {
+		return weightName
+	}
+	return 1
+}
+
+// analyse takes a question apart; carried are words from earlier in the
+// conversation that belong to its topic but are worth less.
+func analyse(text, carried string) *asked {
+	l := languageOf(text)
+	a := &asked{text: text, lang: l, words: map[string]bool{}}
+	for _, t := range l.tokens(text) {
+		a.words[t.word] = true
+	}
+	a.kind = l.kindOf(text)
+	topic := l.topic(text)
+	names := map[string]bool{}
+	for i, t := range topic {
+		r, _ := utf8.DecodeRuneInString(text[t.start:])
+		if !t.cjk && (unicode.IsUpper(r) && t.start > 0 && l.code != "de" || unicode.IsDigit(r)) {
+			names[keys(topic[i : i+1])[0]] = true
+		}
+	}
+	seen := map[string]bool{}
+	for _, k := range keys(topic) {
+		if !seen[k] && len(a.terms) < mostTerms {
+			seen[k] = true
+			a.terms = append(a.terms, term{key: k, worth: worth(names[k])})
+		}
+	}
+	own := len(a.terms)
+	for _, k := range keys(l.topic(carried)) {
+		if !seen[k] {
+			seen[k] = true
+			a.terms = append(a.terms, term{key: k})
+		}
+	}
+	// All carried words together are worth less than the question's own.
+	for i := own; i < len(a.terms); i++ {
+		a.terms[i].worth = min(weightCarried, weightCarried*float64(max(1, own))/float64(len(a.terms)-own))
+	}
+	return a
+}
+
+// kindOf finds what the question asks for. The cue that stands first decides;
+// of cues at one place the longest.
+func (l *language) kindOf(text string) kind {
+	t := " " + strings.Join(wordsOf(text), " ") + " "
+	if l.stem == nil {
+		t = text
+	}
+	best, at, size := anything, len(t), 0
+	for k, cues := range l.cues {
+		for _, c := range cues {
+			if l.stem != nil {
+				c = " " + c + " "
+			}
+			if i := strings.Index(t, c); i >= 0 && (i < at || i == at && len(c) > size) {
+				best, at, size = k, i, len(c)
+			}
+		}
+	}
+	return best
+}
