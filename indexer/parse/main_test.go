@@ -1,0 +1,82 @@
+package parse
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+)
+
+const envWorker = "RAGSERVER_PARSE_TEST_WORKER"
+
+// TestMain makes the test's own program the worker that its pools start.
+func TestMain(m *testing.M) {
+	if mode := os.Getenv(envWorker); mode != "" {
+		if err := testWorker(mode); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	testEnv = []string{envWorker + "=worker"}
+	code := m.Run()
+	if theCache != "" {
+		os.RemoveAll(theCache)
+	}
+	if code == 0 {
+		if err := goleak.Find(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			code = 1
+		}
+	}
+	os.Exit(code)
+}
+
+var (
+	cacheOnce sync.Once
+	theCache  string
+)
+
+// testCache is a directory for compiled code that all tests share: compiling
+// once is enough. RAGSERVER_TEST_CACHE names one that stays.
+func testCache(t testing.TB) string {
+	t.Helper()
+	cacheOnce.Do(func() {
+		if dir := os.Getenv("RAGSERVER_TEST_CACHE"); dir != "" {
+			theCache = ""
+			return
+		}
+		dir, err := os.MkdirTemp("", "ragserver-cache-*")
+		if err != nil {
+			t.Fatal(err)
+		}
+		theCache = dir
+	})
+	if dir := os.Getenv("RAGSERVER_TEST_CACHE"); dir != "" {
+		return filepath.Clean(dir)
+	}
+	return theCache
+}
+
+// testPool is a pool whose workers are the test's own program.
+func testPool(t testing.TB, with ...func(*PoolOptions)) *Pool {
+	t.Helper()
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	opt := PoolOptions{Exe: []string{exe}, CacheDir: testCache(t), Workers: 2, Deadline: 30 * time.Second}
+	for _, f := range with {
+		f(&opt)
+	}
+	p := NewPool(opt)
+	t.Cleanup(func() { p.Close() })
+	return p
+}
+
+// testWorker is the worker process of the tests.
+func testWorker(string) error { return Worker(os.Stdin, os.Stdout) }

@@ -1,0 +1,341 @@
+package parse
+
+import (
+	"math"
+	"slices"
+	"strings"
+	"unicode"
+)
+
+// layoutPDF turns lines into blocks: what repeats at the edges of pages goes,
+// lines join to paragraphs, larger or bold lines are headings.
+func layoutPDF(b *builder, pages []*pdfPage) error {
+	dropRunning(pages)
+	st := pdfStyle(pages)
+	for i, p := range pages {
+		if err := layoutPage(b, p, i+1, st); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// edge is how many lines at the top and at the bottom of a page may be running
+// heads or feet.
+const edge = 3
+
+// dropRunning removes lines that repeat, but for their numbers, at the edges of
+// at least half of the pages. The first of each stays: it may be the only place
+// that names the document.
+func dropRunning(pages []*pdfPage) {
+	if len(pages) < 3 {
+		return
+	}
+	count := map[string]int{}
+	for _, p := range pages {
+		seen := map[string]bool{}
+		for _, i := range edges(p) {
+			if k := shape(p.lines[i].text); !seen[k] {
+				seen[k] = true
+				count[k]++
+			}
+		}
+	}
+	kept := map[string]bool{}
+	for _, p := range pages {
+		drop := map[int]bool{}
+		for _, i := range edges(p) {
+			k := shape(p.lines[i].text)
+			if count[k] < 3 || count[k]*2 < len(pages) {
+				continue
+			}
+			if kept[k] || strings.Trim(k, "# -–—/|.") == "" {
+				drop[i] = true
+			}
+			kept[k] = true
+		}
+		if len(drop) > 0 {
+			out := p.lines[:0:0]
+			for i, l := range p.lines {
+				if !drop[i] {
+					out = append(out, l)
+				}
+			}
+			p.lines = out
+		}
+	}
+}
+
+// edges gives the lines that stand highest and lowest on a page.
+func edges(p *pdfPage) []int {
+	idx := make([]int, len(p.lines))
+	for i := range idx {
+		idx[i] = i
+	}
+	slices.SortStableFunc(idx, func(a, c int) int {
+		switch d := p.lines[c].y - p.lines[a].y; {
+		case d > 0:
+			return 1
+		case d < 0:
+			return -1
+		}
+		return 0
+	})
+	if len(idx) <= 2*edge {
+		return idx
+	}
+	return append(idx[:edge:edge], idx[len(idx)-edge:]...)
+}
+
+// shape is a line with its numbers made equal.
+func shape(s string) string {
+	var sb strings.Builder
+	digit := false
+	for _, r := range s {
+		if unicode.IsDigit(r) {
+			if !digit {
+				sb.WriteByte('#')
+			}
+			digit = true
+			continue
+		}
+		digit = false
+		sb.WriteRune(unicode.ToLower(r))
+	}
+	return sb.String()
+}
+
+// style is what is usual in a document.
+type style struct {
+	body   float64   // size of the running text
+	levels []float64 // sizes of headings, largest first
+	bold   bool      // the running text is bold
+}
+
+// pdfStyle finds the size that most text has; sizes well above it on short
+// lines are headings.
+func pdfStyle(pages []*pdfPage) style {
+	chars := map[float64]int{}
+	bold, all := 0, 0
+	for _, p := range pages {
+		for _, l := range p.lines {
+			chars[half(l.size)] += len(l.text)
+			all += len(l.text)
+			if l.bold {
+				bold += len(l.text)
+			}
+		}
+	}
+	var st style
+	most := 0
+	for s, n := range chars {
+		if n > most || n == most && s < st.body {
+			most, st.body = n, s
+		}
+	}
+	st.bold = bold*2 > all
+	for s, n := range chars {
+		if s >= st.body*1.12 && s >= st.body+1 && n*4 < all {
+			st.levels = append(st.levels, s)
+		}
+	}
+	slices.SortFunc(st.levels, func(a, b float64) int {
+		if a > b {
+			return -1
+		}
+		return 1
+	})
+	// Sizes that hardly differ are one level; there are four at most.
+	var lv []float64
+	for _, s := range st.levels {
+		if len(lv) == 0 || s < lv[len(lv)-1]*.93 {
+			lv = append(lv, s)
+		}
+	}
+	st.levels = lv[:min(len(lv), 4)]
+	return st
+}
+
+func half(x float64) float64 { return math.Round(x*2) / 2 }
+
+// level of a line as heading, 0 if it is none.
+func (st style) level(l pdfLine) int {
+	n := 0
+	letters := false
+	for _, r := range l.text {
+		n++
+		letters = letters || unicode.IsLetter(r)
+	}
+	if !letters || n > 150 || st.body == 0 {
+		return 0
+	}
+	size := half(l.size)
+	if size >= st.body*1.12 && size >= st.body+1 {
+		for i, s := range st.levels {
+			if size >= s*.95 {
+				return i + 1
+			}
+		}
+		return len(st.levels)
+	}
+	last, _ := lastRune(l.text)
+	if l.bold && !st.bold && n <= 90 && size >= st.body*.95 && last != ',' && last != ';' && last != '.' && last != ':' && last != hyphen {
+		return len(st.levels) + 1
+	}
+	return 0
+}
+
+func lastRune(s string) (rune, bool) {
+	r := []rune(s)
+	if len(r) == 0 {
+		return 0, false
+	}
+	return r[len(r)-1], true
+}
+
+// layoutPage adds a page's blocks.
+func layoutPage(b *builder, p *pdfPage, page int, st style) error {
+	right, left := 0.0, math.MaxFloat64
+	for _, l := range p.lines {
+		right, left = max(right, l.x1), min(left, l.x0)
+	}
+	for i := range p.lines {
+		l := &p.lines[i]
+		l.fullLine = columnEnd(p.lines, i, left, right)
+	}
+	lead := leading(p.lines)
+	var para []pdfLine
+	headLevel := 0
+	flush := func() error {
+		if len(para) == 0 {
+			return nil
+		}
+		bl := Block{Kind: Paragraph, Page: page, Text: joinLines(para)}
+		if headLevel > 0 {
+			bl.Kind, bl.Level, bl.Text = Heading, headLevel, oneLine(bl.Text)
+		}
+		para = para[:0]
+		return b.add(bl)
+	}
+	for i, l := range p.lines {
+		lv := st.level(l)
+		if len(para) > 0 && (lv != headLevel || breaks(p.lines[i-1], l, lead, lv > 0)) {
+			if err := flush(); err != nil {
+				return err
+			}
+		}
+		headLevel = lv
+		para = append(para, l)
+	}
+	return flush()
+}
+
+// leading is the usual distance from line to line.
+func leading(lines []pdfLine) float64 {
+	var d []float64
+	for i := 1; i < len(lines); i++ {
+		if v := lines[i-1].y - lines[i].y; v > 2 && v < 60 {
+			d = append(d, v)
+		}
+	}
+	if len(d) == 0 {
+		return 14
+	}
+	slices.Sort(d)
+	return d[len(d)/3] // the lower third: wider ones part paragraphs
+}
+
+// columnEnd reports whether line i reaches the right edge of its column: of
+// the page, or of the lines around it that begin where it begins.
+func columnEnd(lines []pdfLine, i int, left, right float64) bool {
+	l := lines[i]
+	edge := l.x1
+	for j := max(i-8, 0); j < min(i+9, len(lines)); j++ {
+		if math.Abs(lines[j].x0-l.x0) < 40 {
+			edge = max(edge, lines[j].x1)
+		}
+	}
+	wide := edge-l.x0 > .3*(right-left)
+	return wide && l.x1 > edge-.15*(edge-l.x0)
+}
+
+// breaks reports whether a paragraph ends between two lines.
+func breaks(prev, next pdfLine, lead float64, heading bool) bool {
+	gap := prev.y - next.y
+	last, _ := lastRune(prev.text)
+	sentenceEnd := strings.ContainsRune(".:;!?。”\")", last)
+	switch {
+	case gap < -lead: // up: another column, or a box
+		first := []rune(next.text)[0]
+		return sentenceEnd || !unicode.IsLower(first)
+	case gap > 1.5*lead && !heading, gap > 2.2*lead:
+		return true
+	case math.Abs(prev.size-next.size) > .12*max(prev.size, next.size) && gap > .3*lead:
+		return true
+	case next.x0 > prev.x0+6 && sentenceEnd && !prev.fullLine: // the first line of a paragraph is indented
+		return true
+	}
+	return bulleted(next.text)
+}
+
+// bulleted reports whether a line begins an item of a list.
+func bulleted(s string) bool {
+	for _, r := range s {
+		return strings.ContainsRune("•●▪■◦‣–", r)
+	}
+	return false
+}
+
+// joinLines makes a paragraph of lines: a line that fills its column runs on
+// into the next, one that ends early ended for a reason. Words parted by a
+// hyphen are put together.
+func joinLines(lines []pdfLine) string {
+	var sb strings.Builder
+	for i, l := range lines {
+		text := l.text
+		if i == len(lines)-1 {
+			sb.WriteString(strings.ReplaceAll(text, string(hyphen), "-"))
+			break
+		}
+		next := []rune(lines[i+1].text)
+		last, _ := lastRune(text)
+		switch {
+		case last == hyphen:
+			sb.WriteString(strings.TrimSuffix(text, string(hyphen)))
+			if !unicode.IsLower(next[0]) {
+				sb.WriteByte('-')
+			}
+		case last == '-' && partsWord(text) && unicode.IsLower(next[0]):
+			sb.WriteString(strings.TrimSuffix(text, "-"))
+		case l.fullLine:
+			sb.WriteString(text)
+			if !(isCJK(last) && isCJK(next[0])) {
+				sb.WriteByte(' ')
+			}
+		default:
+			sb.WriteString(text)
+			sb.WriteByte('\n')
+		}
+	}
+	return strings.ReplaceAll(sb.String(), string(hyphen), "")
+}
+
+// partsWord reports whether the hyphen at the end of s follows a word without
+// another hyphen in it: "state-of-the-" keeps its own.
+func partsWord(s string) bool {
+	s = strings.TrimSuffix(s, "-")
+	w := s[strings.LastIndexByte(s, ' ')+1:]
+	if len(w) < 2 || strings.Contains(w, "-") {
+		return false
+	}
+	for _, r := range w {
+		if !unicode.IsLetter(r) {
+			return false
+		}
+	}
+	return true
+}
+
+func isCJK(r rune) bool {
+	return r >= 0x2e80 && r < 0xa4d0 || r >= 0xf900 && r < 0xfb00 || r >= 0xff00 && r < 0xffa0 || r >= 0x20000 && r < 0x32000
+}

@@ -1,0 +1,73 @@
+package parse
+
+import "strings"
+
+// Span is where a block's text stands in the text of its document: bytes from
+// Start to End, without the marks that Markdown puts around it and without
+// the blank line behind it.
+type Span struct{ Start, End int }
+
+// Markdown writes a document as Markdown. It is the text that is indexed, and
+// offsets of passages count in it.
+func Markdown(doc Document) string {
+	text, _ := Render(doc)
+	return text
+}
+
+// Render is Markdown with the place of each block: spans[i] includes the marks
+// of doc.Blocks[i], so that all text but blank lines lies in one span. It is
+// deterministic.
+func Render(doc Document) (text string, spans []Span) {
+	n := 0
+	for _, b := range doc.Blocks {
+		n += len(b.Text) + 16
+	}
+	var sb strings.Builder
+	sb.Grow(n)
+	spans = make([]Span, len(doc.Blocks))
+	for i, b := range doc.Blocks {
+		if sb.Len() > 0 {
+			sb.WriteString("\n\n")
+		}
+		start := sb.Len()
+		writeBlock(&sb, b)
+		spans[i] = Span{start, sb.Len()}
+	}
+	if sb.Len() > 0 {
+		sb.WriteByte('\n')
+	}
+	return sb.String(), spans
+}
+
+func writeBlock(sb *strings.Builder, b Block) {
+	switch b.Kind {
+	case Heading:
+		sb.WriteString(strings.Repeat("#", min(max(b.Level, 1), 6)))
+		sb.WriteByte(' ')
+		sb.WriteString(b.Text)
+	case Code:
+		f := fence(b.Text)
+		sb.WriteString(f + b.Lang + "\n")
+		sb.WriteString(b.Text)
+		sb.WriteString("\n" + f)
+	case Quote:
+		sb.WriteString("> ")
+		sb.WriteString(strings.ReplaceAll(b.Text, "\n", "\n> "))
+	default:
+		sb.WriteString(b.Text)
+	}
+}
+
+// fence is a row of backticks longer than any in s.
+func fence(s string) string {
+	longest, run := 2, 0
+	for i := range len(s) {
+		if s[i] == '`' {
+			run++
+			longest = max(longest, run)
+		} else {
+			run = 0
+		}
+	}
+	return strings.Repeat("`", longest+1)
+}

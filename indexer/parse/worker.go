@@ -1,0 +1,180 @@
+package parse
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime/debug"
+	"strconv"
+	"time"
+)
+
+// The environment of a worker, set by the Pool that starts it.
+const (
+	envMemory = "RAGSERVER_PARSE_MEMORY" // hard limit in bytes
+	envCache  = "RAGSERVER_PARSE_CACHE"  // directory of compiled code
+	envFD     = "RAGSERVER_PARSE_FD"     // 3 if files come by descriptor there
+)
+
+// exitMemory is the exit code of a worker that found itself over its limit.
+const exitMemory = 77
+
+// Worker serves a Pool in another process: it reads files for it until stdin
+// ends. It first gives up what it does not need: on Linux it cannot open
+// sockets or start programs any more (seccomp) and cannot get more memory than
+// allowed (RLIMIT_DATA); elsewhere it watches its memory itself, and that
+// nothing here opens a socket is all there is. It runs at low priority.
+func Worker(stdin io.Reader, stdout io.Writer) error {
+	limit, _ := strconv.ParseInt(os.Getenv(envMemory), 10, 64)
+	if limit > 0 {
+		debug.SetMemoryLimit(limit / 10 * 7)
+	}
+	if err := confine(limit); err != nil {
+		fmt.Fprintln(os.Stderr, "parse worker:", err)
+	}
+	if limit > 0 {
+		stop := make(chan struct{})
+		defer close(stop)
+		go watchMemory(limit, stop)
+	}
+	w := &worker{out: bufio.NewWriterSize(stdout, 64<<10)}
+	if os.Getenv(envFD) == "3" {
+		w.files = os.NewFile(3, "files")
+		defer w.files.Close()
+	}
+	w.pdf = &pdfReader{cacheDir: os.Getenv(envCache), phase: w.phase}
+	// Requests are read ahead of the work, so that the end of stdin, which is
+	// the end of the parent, is noticed in the middle of a file.
+	asks := make(chan work)
+	var readErr error
+	go func() {
+		readErr = w.readAsks(bufio.NewReaderSize(stdin, 64<<10), asks)
+		close(asks)
+		if readErr == io.EOF {
+			time.AfterFunc(5*time.Second, func() { os.Exit(0) })
+		}
+	}()
+	for a := range asks {
+		if err := w.serve(a); err != nil {
+			return fmt.Errorf("parse worker: answering: %w", err)
+		}
+	}
+	if readErr != io.EOF {
+		return fmt.Errorf("parse worker: reading a request: %w", readErr)
+	}
+	return nil
+}
+
+type worker struct {
+	out   *bufio.Writer
+	files *os.File // where descriptors come from, nil if they do not
+	pdf   *pdfReader
+}
+
+// work is a request with the file it is about.
+type work struct {
+	ask  ask
+	data io.ReaderAt
+	done func()
+}
+
+func (w *worker) readAsks(in *bufio.Reader, asks chan<- work) error {
+	for {
+		kind, payload, err := readFrame(in, frameMax)
+		if err != nil {
+			return err
+		}
+		var a ask
+		if kind != frameAsk {
+			return fmt.Errorf("unexpected frame %q", kind)
+		}
+		if err := json.Unmarshal(payload, &a); err != nil {
+			return err
+		}
+		wk := work{ask: a, done: func() {}}
+		if a.Sent {
+			wk.data, wk.done, err = receive(in, a.Size)
+		} else {
+			var f *os.File
+			f, err = receiveFile(w.files)
+			wk.data, wk.done = f, func() { f.Close() }
+		}
+		if err != nil {
+			return err
+		}
+		asks <- wk
+	}
+}
+
+// spillBytes is how much of a file that came through the pipe is kept in
+// memory; a larger one goes to the worker's private temporary directory.
+const spillBytes = 32 << 20
+
+func receive(in *bufio.Reader, size int64) (io.ReaderAt, func(), error) {
+	var buf bytes.Buffer
+	var tmp *os.File
+	done := func() {
+		if tmp != nil {
+			tmp.Close()
+			os.Remove(tmp.Name())
+		}
+	}
+	for {
+		kind, payload, err := readFrame(in, frameMax)
+		if err == nil && kind != frameData {
+			err = fmt.Errorf("unexpected frame %q", kind)
+		}
+		if err == nil && len(payload) == 0 {
+			break
+		}
+		if err == nil && tmp == nil && int64(buf.Len()+len(payload)) > spillBytes {
+			if tmp, err = os.CreateTemp("", "body-*"); err == nil {
+				_, err = tmp.Write(buf.Bytes())
+				buf = bytes.Buffer{}
+			}
+		}
+		if err == nil && tmp != nil {
+			_, err = tmp.Write(payload)
+		} else if err == nil {
+			buf.Write(payload)
+		}
+		if err != nil {
+			done()
+			return nil, nil, err
+		}
+	}
+	if tmp != nil {
+		return tmp, done, nil
+	}
+	return bytes.NewReader(buf.Bytes()), done, nil
+}
+
+func (w *worker) phase(name string) {
+	if writeFrame(w.out, framePhase, []byte(name)) == nil {
+		w.out.Flush()
+	}
+}
+
+func (w *worker) serve(wk work) error {
+	defer wk.done()
+	ctx, cancel := context.WithTimeout(context.Background(), wk.ask.Deadline)
+	defer cancel()
+	w.pdf.slowOnly = wk.ask.SlowOnly
+	f := File{Name: wk.ask.Name, Data: wk.data, Size: wk.ask.Size}
+	res, err := read(ctx, f, wk.ask.Limits.withDefaults(), w.pdf.read)
+	if wk.ask.Size > 64<<20 && w.pdf.engine != nil {
+		w.pdf.engine.close() // its memory grows and never shrinks
+		w.pdf.engine = nil
+	}
+	if err != nil {
+		err = writeJSON(w.out, frameFail, failureOf(err, res))
+	} else {
+		err = sendResult(w.out, res)
+	}
+	return errors.Join(err, w.out.Flush())
+}
