@@ -92,7 +92,7 @@ func sniffSeparator(head string) (sep rune, fields int) {
 
 // sliceBytes is how large a slice of a table grows before the next begins with
 // the header again: what fits into a chunk, so that every chunk has a header.
-const sliceBytes = 1100
+const sliceBytes = 800
 
 // table writes rows in pipe form into table blocks. The first row is the
 // header; it is repeated at the head of every slice.
