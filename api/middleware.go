@@ -94,6 +94,9 @@ func (s *Server) recoverPanics(next http.Handler) http.Handler {
 			}
 			s.log.Error("a handler panicked", "route", pattern(r), "panic", fmt.Sprint(p), "stack", string(debug.Stack()),
 				"request", w.Header().Get(requestID))
+			if ww, ok := w.(middleware.WrapResponseWriter); ok && ww.Status() != 0 {
+				panic(http.ErrAbortHandler) // so that the client sees a broken reply and not a short one
+			}
 			s.failed(w, r, fmt.Errorf("panic: %v", p), failJSON)
 		}()
 		next.ServeHTTP(w, r)

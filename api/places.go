@@ -13,6 +13,8 @@ import (
 // search, so that a version's counts are taken once, at marks, and kept while
 // there is room; versions never change.
 type places struct {
+	most int // of size
+
 	mu    sync.Mutex // guards all below
 	known map[index.ID]*marks
 	size  int // of all marks together
@@ -30,7 +32,7 @@ type marks struct {
 	before       []uint32
 }
 
-func newPlaces() *places { return &places{known: map[index.ID]*marks{}} }
+func newPlaces(most int) *places { return &places{most: most, known: map[index.ID]*marks{}} }
 
 // text reads a version's text: from the live document if it has that version,
 // which reads no more than is asked for, else from the version as it is stored.
@@ -103,7 +105,7 @@ func (p *places) of(t *text) (*marks, error) {
 		p.size += m.size()
 	}
 	for id, old := range p.known {
-		if p.size <= maxMarks {
+		if p.size <= p.most {
 			break
 		}
 		if id != t.version {

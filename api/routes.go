@@ -87,5 +87,6 @@ func (s *Server) router(all routes) http.Handler {
 	s.mount(r, all.openai, openai.Fail)
 	s.mount(r, all.pathway, pathway.Fail)
 	r.NotFound(s.page)
+	r.MethodNotAllowed(s.oddMethod)
 	return r
 }

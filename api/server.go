@@ -54,7 +54,7 @@ func New(o Options) (*Server, error) {
 		o: o, log: o.Log, started: time.Now(),
 		byName:   map[string]*Collection{},
 		gates:    newGates(o.Limits),
-		places:   newPlaces(),
+		places:   newPlaces(maxMarks),
 		guard:    http.NewCrossOriginProtection(),
 		stopping: make(chan struct{}),
 	}
@@ -223,6 +223,11 @@ func (s *Server) failed(w http.ResponseWriter, r *http.Request, err error, fail 
 		h.Set("WWW-Authenticate", `Bearer realm="ragserver"`)
 	}
 	fail(w, r, f)
+}
+
+// oddMethod answers methods that no route of HTTP's usual ones could have.
+func (s *Server) oddMethod(w http.ResponseWriter, r *http.Request) {
+	s.failed(w, r, fault.New(http.StatusMethodNotAllowed, "method_not_allowed", "there is no method %.20q here", r.Method), failJSON)
 }
 
 // page serves what is not the API's.

@@ -109,6 +109,10 @@ func From(err error) *Error {
 	if errors.As(err, &e) {
 		return e
 	}
+	if diskFull(err) {
+		return &Error{Status: http.StatusInsufficientStorage, Code: "disk_full", Cause: err,
+			Message: "the server's disk is full, and the request was not carried out; make room and send it again"}
+	}
 	for i := range table {
 		if errors.Is(err, table[i].err) {
 			told := table[i].told
