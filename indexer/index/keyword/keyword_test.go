@@ -146,7 +146,7 @@ func TestLarge(t *testing.T) {
 			allow.Add(i)
 		}
 	}
-	for i := range 60 {
+	for i := range 12 {
 		text := zipf(i*77 + 5)
 		q := s.Parse(text)
 		for _, k := range []int{1, 10, 1000} {
@@ -218,4 +218,62 @@ func TestReaders(t *testing.T) {
 		}
 	}
 	wg.Wait()
+}
+
+func filled(b *testing.B, n int) (*Index, []string) {
+	x := New()
+	texts := make([]string, n)
+	for i := range texts {
+		texts[i] = zipf(i) + zipf(i+n) + zipf(i+2*n) + zipf(i+3*n)
+	}
+	return x, texts
+}
+
+func BenchmarkAdd(b *testing.B) {
+	x, texts := filled(b, 20000)
+	for b.Loop() {
+		x = New()
+		for i, s := range texts {
+			x.Add(uint32(i), "en", Fields{Body: s})
+		}
+		x.Snapshot()
+	}
+	b.ReportMetric(float64(len(texts)*b.N)/b.Elapsed().Seconds(), "rows/s")
+	s := x.Snapshot()
+	b.ReportMetric(float64(s.Stats().Bytes)/float64(len(texts)), "B/row")
+}
+
+func BenchmarkTopK(b *testing.B) {
+	x, texts := filled(b, 50000)
+	for i, s := range texts {
+		x.Add(uint32(i), "en", Fields{Body: s})
+	}
+	s := x.Snapshot()
+	for _, k := range []int{10, 1000} {
+		b.Run(fmt.Sprint("k", k), func(b *testing.B) {
+			i := 0
+			for b.Loop() {
+				i++
+				s.TopK(s.Parse(zipf(i*20)), k, nil)
+			}
+		})
+	}
+}
+
+// BenchmarkLive adds and removes a few rows an epoch.
+func BenchmarkLive(b *testing.B) {
+	x, texts := filled(b, 50000)
+	for i, s := range texts {
+		x.Add(uint32(i), "en", Fields{Body: s})
+	}
+	x.Snapshot()
+	row := uint32(len(texts))
+	for b.Loop() {
+		for range 5 {
+			x.Add(row, "en", Fields{Body: texts[int(row)%len(texts)]})
+			x.Remove(row - uint32(len(texts)))
+			row++
+		}
+		x.Snapshot()
+	}
 }

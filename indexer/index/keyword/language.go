@@ -1,18 +1,193 @@
 package keyword
 
 import (
+	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
-// Detect gives the BCP 47 base language that a text seems to be in.
+// sampleRunes is how much of a text Detect reads.
+const sampleRunes = 4096
+
+// Detect gives the BCP 47 base language that a text is in, as far as its script
+// and its function words tell; "" if it has no letters. A text in Latin letters
+// without known function words (a list of names, a table, code) counts as "en".
 func Detect(text string) string {
-	for _, r := range text {
-		if unicode.Is(unicode.Cyrillic, r) {
-			return "ru"
-		}
-		if unicode.Is(unicode.Arabic, r) {
-			return "ar"
+	counts, sample := countScripts(text)
+	best, most := scriptOther, 0
+	for s, n := range counts {
+		if n > most {
+			best, most = script(s), n
 		}
 	}
-	return "en"
+	switch best {
+	case scriptOther:
+		return ""
+	case scriptLatin:
+		return latin(sample)
+	case scriptCyrillic:
+		return marked(sample, "ru", letters{"uk", "іїєґ"}, letters{"be", "ў"}, letters{"sr", "ђћџљњј"})
+	case scriptArabic:
+		return marked(sample, "ar", letters{"ur", "ٹڈڑےں"}, letters{"fa", "پچژگکی"})
+	case scriptHan:
+		// Japanese mixes Han with kana; a few kana in much Han are a quotation.
+		if 10*counts[scriptKana] > counts[scriptHan] {
+			return "ja"
+		}
+		return "zh"
+	}
+	return scriptLanguage[best]
 }
+
+// script is a group of writing systems; of most, one language is expected.
+type script uint8
+
+const (
+	scriptOther script = iota
+	scriptLatin
+	scriptCyrillic
+	scriptArabic
+	scriptHan
+	scriptKana
+	scriptHangul
+	scriptGreek
+	scriptHebrew
+	scriptThai
+	scriptDevanagari
+	scriptBengali
+	scriptTamil
+	scriptGeorgian
+	scriptArmenian
+	scripts
+)
+
+var scriptLanguage = [scripts]string{scriptKana: "ja", scriptHangul: "ko", scriptGreek: "el", scriptHebrew: "he", scriptThai: "th",
+	scriptDevanagari: "hi", scriptBengali: "bn", scriptTamil: "ta", scriptGeorgian: "ka", scriptArmenian: "hy"}
+
+var scriptTables = [scripts]*unicode.RangeTable{scriptLatin: unicode.Latin, scriptCyrillic: unicode.Cyrillic, scriptArabic: unicode.Arabic,
+	scriptHan: unicode.Han, scriptHangul: unicode.Hangul, scriptGreek: unicode.Greek, scriptHebrew: unicode.Hebrew,
+	scriptThai: unicode.Thai, scriptDevanagari: unicode.Devanagari, scriptBengali: unicode.Bengali, scriptTamil: unicode.Tamil,
+	scriptGeorgian: unicode.Georgian, scriptArmenian: unicode.Armenian}
+
+// countScripts counts the letters of the beginning of a text by script, and
+// gives that beginning.
+func countScripts(text string) (counts [scripts]int, sample string) {
+	n := 0
+	for i, r := range text {
+		if n++; n > sampleRunes {
+			text = text[:i]
+			break
+		}
+		s := scriptOf(r)
+		if s == scriptOther {
+			continue
+		}
+		counts[s]++
+		if s == scriptHan || s == scriptKana || s == scriptHangul {
+			counts[s]++ // a character says as much as two or three letters
+		}
+	}
+	return counts, text
+}
+
+func scriptOf(r rune) script {
+	if r < utf8.RuneSelf {
+		if k := class[byte(r)]; k == classLower || k == classUpper {
+			return scriptLatin
+		}
+		return scriptOther
+	}
+	if unicode.In(r, unicode.Hiragana, unicode.Katakana) {
+		return scriptKana
+	}
+	for s, t := range scriptTables {
+		if t != nil && unicode.Is(t, r) && unicode.IsLetter(r) {
+			return script(s)
+		}
+	}
+	return scriptOther
+}
+
+// letters are letters that only one of the languages of a script has.
+type letters struct{ language, only string }
+
+// marked gives the first language of which some letters stand in the text, often
+// enough not to be a name.
+func marked(text, usual string, others ...letters) string {
+	for _, o := range others {
+		n := 0
+		for _, r := range text {
+			if strings.ContainsRune(o.only, r) {
+				n++
+			}
+		}
+		if 100*n > utf8.RuneCountInString(text) {
+			return o.language
+		}
+	}
+	return usual
+}
+
+// latin tells the languages in Latin letters apart: each function word is a
+// vote, shared among the languages that have it; letters that few languages have
+// are half a vote.
+func latin(text string) string {
+	votes := map[string]float64{}
+	var word []byte
+	words := 0
+	end := func() {
+		if len(word) > 0 {
+			words++
+			having := functionLanguages[string(word)]
+			vote := 1 / float64(len(having))
+			if len(word) <= 2 {
+				vote /= 2 // might be anything
+			}
+			for _, l := range having {
+				votes[l] += vote
+			}
+		}
+		word = word[:0]
+	}
+	for _, r := range text {
+		if !unicode.IsLetter(r) {
+			end()
+			continue
+		}
+		r = unicode.ToLower(r)
+		word = utf8.AppendRune(word, r)
+		if r >= utf8.RuneSelf {
+			for _, l := range ownLetters[r] {
+				votes[l] += 0.5
+			}
+		}
+	}
+	end()
+	best, most := "en", 0.0
+	for _, l := range latinLanguages {
+		if votes[l] > most {
+			best, most = l, votes[l]
+		}
+	}
+	if most < 0.8 || most < fewVotes*float64(words) {
+		return "en"
+	}
+	return best
+}
+
+// fewVotes is a share of function words that running text is well above.
+const fewVotes = 0.1
+
+// latinLanguages in the order in which equal votes decide.
+var latinLanguages = []string{"en", "es", "de", "fr", "pt", "it", "nl", "sv", "da", "no", "fi", "pl", "cs", "hu", "ro", "tr"}
+
+var ownLetters = func() map[rune][]string {
+	m := map[rune][]string{}
+	for l, rs := range map[string]string{"de": "ßäöü", "es": "ñ¿¡áíóú", "fr": "èêçàœëîù", "pt": "ãõçêâ", "it": "èòù", "sv": "åäö",
+		"da": "åæø", "no": "åæø", "fi": "äö", "pl": "łąęśźżćń", "cs": "řěščžůý", "hu": "őű", "ro": "țșăâî", "tr": "ğışç"} {
+		for _, r := range rs {
+			m[r] = append(m[r], l)
+		}
+	}
+	return m
+}()

@@ -18,7 +18,7 @@ type oracleRow struct {
 func (o oracle) add(row uint32, language string, f Fields) {
 	r := oracleRow{language: stemmerOf(language), tf: map[string]int{}}
 	var scan scanner
-	for _, s := range []string{f.Title, f.Heading, f.Body} {
+	for _, s := range []string{f.Title, f.Title, f.Heading, f.Body} {
 		scan.scan(strings.Clone(s), func(word []byte, kind wordKind) {
 			t := exact(word)
 			if kind == wordPlain || kind == wordPart {
@@ -44,18 +44,20 @@ func (o oracle) weights(text string) map[string]float64 {
 	w := map[string]float64{}
 	var scan scanner
 	scan.scan(text, func(word []byte, kind wordKind) {
-		forms := map[string]bool{}
+		all, factor := map[string]bool{}, 1.0
 		switch {
 		case kind == wordChar && len(scan.chars) > 1:
 		case kind == wordPlain || kind == wordPart:
-			for _, l := range languages {
-				forms[stem(l, string(word))] = true
+			var stems []string
+			stems, factor = forms(string(word), Detect(text), languages)
+			for _, f := range stems {
+				all[f] = true
 			}
 		default:
-			forms[exact(word)] = true
+			all[exact(word)] = true
 		}
 		df := 0
-		for f := range forms {
+		for f := range all {
 			for _, r := range o {
 				if r.tf[f] > 0 {
 					df++
@@ -63,8 +65,8 @@ func (o oracle) weights(text string) map[string]float64 {
 			}
 		}
 		if df > 0 {
-			for f := range forms {
-				w[f] += idf(len(o), min(df, len(o)))
+			for f := range all {
+				w[f] += factor * idf(len(o), min(df, len(o)))
 			}
 		}
 	})

@@ -1,6 +1,7 @@
 package keyword
 
 import (
+	"cmp"
 	"math"
 	"slices"
 
@@ -31,7 +32,7 @@ type Query struct {
 
 type queryTerm struct {
 	text   string
-	weight float64 // idf, times how often the query says it
+	weight float64 // idf, times how often the query says it and its factor
 	ords   []int   // by part, −1 if the part does not have it
 }
 
@@ -40,9 +41,10 @@ func (q Query) Empty() bool { return len(q.terms) == 0 }
 
 // Parse analyses a text as a query: every word is looked up under the stem it
 // has in each language that live rows have. The stems of one word share an idf,
-// as if they were one term.
+// as if they were one term. Function words (what, is, the) weigh less.
 func (s *Snapshot) Parse(text string) Query {
 	var q Query
+	language := Detect(text)
 	known := map[string]int{}
 	var scan scanner
 	scan.scan(text, func(word []byte, kind wordKind) {
@@ -50,30 +52,47 @@ func (s *Snapshot) Parse(text string) Query {
 		case kind == wordChar && !lonely(&scan):
 			return // the pairs say it better
 		case kind == wordPlain || kind == wordPart:
-			var forms []string
-			for _, l := range s.languages {
-				if t := stem(l, string(word)); !slices.Contains(forms, t) {
-					forms = append(forms, t)
-				}
-			}
-			s.addForms(&q, known, forms)
+			fs, weight := forms(string(word), language, s.languages)
+			s.addForms(&q, known, fs, weight)
 		default:
-			s.addForms(&q, known, []string{exact(word)})
+			s.addForms(&q, known, []string{exact(word)}, 1)
 		}
 	})
 	if len(q.terms) > maxQueryTerms {
-		slices.SortStableFunc(q.terms, func(a, b queryTerm) int {
-			switch {
-			case a.weight > b.weight:
-				return -1
-			case a.weight < b.weight:
-				return 1
-			}
-			return 0
-		})
+		slices.SortStableFunc(q.terms, func(a, b queryTerm) int { return cmp.Compare(b.weight, a.weight) })
 		q.terms = q.terms[:maxQueryTerms:maxQueryTerms]
 	}
 	return q
+}
+
+// functionWeight is the factor of a function word's weight. Measured on ten
+// retrieval sets: leaving the words out is better where documents have few of
+// them (tables: nDCG@10 .73 instead of .70 at 0.2 and .54 at 1), and worse in
+// small collections of prose when fused with vectors; 0.2 is never below 1.
+const functionWeight = 0.2
+
+// forms gives the stems of a word of a query in the languages of the rows, and
+// the factor of their weight. A function word of the query's language has all
+// its stems; one of another language has no stem there ("die", asked in
+// English, is no German article).
+func forms(word, language string, rows []uint8) (stems []string, weight float64) {
+	add := func(keep func(language string) bool) {
+		for _, l := range rows {
+			if keep(stemmers[l].language) {
+				if t := stem(l, word); !slices.Contains(stems, t) {
+					stems = append(stems, t)
+				}
+			}
+		}
+	}
+	if !functionWords[language][word] {
+		add(func(l string) bool { return !functionWords[l][word] })
+		if len(stems) > 0 {
+			return stems, 1
+		}
+	}
+	add(func(string) bool { return true })
+	return stems, functionWeight
 }
 
 // lonely says that the characters being given are one only, so that there are
@@ -81,7 +100,7 @@ func (s *Snapshot) Parse(text string) Query {
 func lonely(c *scanner) bool { return len(c.chars) == 1 }
 
 // addForms adds the forms of one word of the query.
-func (s *Snapshot) addForms(q *Query, known map[string]int, forms []string) {
+func (s *Snapshot) addForms(q *Query, known map[string]int, forms []string, weight float64) {
 	df := 0
 	var found []queryTerm
 	for _, f := range forms {
@@ -107,7 +126,7 @@ func (s *Snapshot) addForms(q *Query, known map[string]int, forms []string) {
 	if df == 0 {
 		return
 	}
-	w := idf(s.stats.Rows, min(df, s.stats.Rows))
+	w := weight * idf(s.stats.Rows, min(df, s.stats.Rows))
 	for _, t := range found {
 		if i, ok := known[t.text]; ok {
 			q.terms[i].weight += w
