@@ -21,7 +21,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // run ranges over one call and returns what came, the errors and how long it took.
-func run(ctx context.Context, m llm.Model) (text string, err error, took time.Duration) {
+func run(ctx context.Context, m llm.Model) (text string, took time.Duration, err error) {
 	begin := time.Now()
 	for d, e := range m.Stream(ctx, llm.Request{}) {
 		text += d.Text
@@ -29,7 +29,7 @@ func run(ctx context.Context, m llm.Model) (text string, err error, took time.Du
 			err = errors.Join(err, e)
 		}
 	}
-	return text, err, time.Since(begin)
+	return text, time.Since(begin), err
 }
 
 // scripts is a fake whose n-th call plays the n-th script.
@@ -64,7 +64,7 @@ func TestRetry(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				text, err, took := run(t.Context(), llm.Retry(tt.fake, patience))
+				text, took, err := run(t.Context(), llm.Retry(tt.fake, patience))
 				if text != tt.text || !errors.Is(err, tt.err) {
 					t.Errorf("got %q, %v; want %q, %v", text, err, tt.text, tt.err)
 				}
@@ -84,7 +84,7 @@ func TestRetryStopsWithContext(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 		defer cancel()
 		f := scripts(fails(llm.Error{Kind: llm.ErrUnavailable, RetryAfter: 10 * time.Second}))
-		_, err, took := run(ctx, llm.Retry(f, llm.Patience{}))
+		_, took, err := run(ctx, llm.Retry(f, llm.Patience{}))
 		if !errors.Is(err, llm.ErrUnavailable) || took != 3*time.Second {
 			t.Errorf("error %v after %v; want the failure when the context ends", err, took)
 		}
@@ -111,7 +111,7 @@ func TestDeadline(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				f := scripts(tt.script)
-				text, err, took := run(t.Context(), llm.Deadline(f, 10*time.Second, 2*time.Second))
+				text, took, err := run(t.Context(), llm.Deadline(f, 10*time.Second, 2*time.Second))
 				if text != tt.text || !errors.Is(err, tt.err) || took != tt.took {
 					t.Errorf("got %q, %v after %v; want %q, %v after %v", text, err, took, tt.text, tt.err, tt.took)
 				}
@@ -141,7 +141,7 @@ func TestQueue(t *testing.T) {
 		most := 0
 		for range 8 {
 			go func() {
-				_, err, _ := run(t.Context(), m)
+				_, _, err := run(t.Context(), m)
 				done <- err
 			}()
 		}

@@ -197,6 +197,8 @@ func TestModelFails(t *testing.T) {
 		{"cut off", []llmtest.Step{word("They have 28 days [1] and")}, Generated, "They have 28 days [1] and", "incomplete: the answer was cut off"},
 		{"cut inside the mark of lacking", []llmtest.Step{word("NO_AN")}, Generated, "NO_AN", "incomplete"},
 		{"says it lacks the answer", []llmtest.Step{word("NO_"), word("ANSWER."), end}, Refused, languages()["en"].nothing, ""},
+		{"cites it", []llmtest.Step{word("[1"), word("] NO_ANSW"), word("ER"), end}, Refused, languages()["en"].nothing, ""},
+		{"a number alone", []llmtest.Step{word("2"), word("8"), end}, Generated, "28", "cited none"},
 		{"in quotes", []llmtest.Step{word("`NO_ANSWER`"), end}, Refused, languages()["en"].nothing, ""},
 		{"cites nothing", []llmtest.Step{word("28 days."), end}, Generated, "28 days.", "cited none"},
 	}

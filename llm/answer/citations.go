@@ -18,6 +18,7 @@ type citer struct {
 	partial string // bytes of a character that has not come whole
 	pending []rune // blanks and open brackets that are not decided
 	dropped bool   // a mark was dropped behind the pending blanks
+	begun   bool   // something was shown
 }
 
 func newCiter(valid func(n int) bool) *citer {
@@ -88,7 +89,11 @@ func (c *citer) rune(r rune, out *strings.Builder) {
 	case open < 0:
 		if c.dropped && strings.ContainsRune(".,;:!?)。，；：！？）\n", r) {
 			c.pending = c.pending[:0]
+			if !c.begun {
+				return // the full stop of a mark that was all there was
+			}
 		}
+		c.begun = true
 		c.flush(out)
 		out.WriteRune(r)
 	case closes(r):
@@ -126,6 +131,7 @@ func (c *citer) flush(out *strings.Builder) {
 func (c *citer) mark(open int, closed rune, out *strings.Builder) {
 	inside := string(c.pending[open+1:])
 	if !strings.ContainsAny(inside, "0123456789") { // [] or [source]: text
+		c.begun = true
 		c.pending = append(c.pending, closed)
 		c.flush(out)
 		return
@@ -136,6 +142,7 @@ func (c *citer) mark(open int, closed rune, out *strings.Builder) {
 		c.dropped = true
 		return
 	}
+	c.begun = true
 	c.flush(out)
 	for _, n := range marks {
 		c.cited[n] = true

@@ -38,6 +38,8 @@ func TestCitations(t *testing.T) {
 		"No[0].":                          "No.",
 		"No [99999999999999999999999999]": "No",
 		"[[9]99] x":                       " x",
+		"[9]. Yes.":                       " Yes.",
+		"[1]. Yes.":                       "[1]. Yes.",
 		"[[9]1]":                          "[1]",
 		"[[1]]":                           "[[1]]",
 		"A [link](http://x/1) [text]":     "A [link](http://x/1) [text]",

@@ -3,7 +3,6 @@ package answer
 import (
 	"slices"
 	"strconv"
-	"strings"
 	"unicode/utf8"
 )
 
@@ -148,12 +147,4 @@ func (q quote) written(first bool) string {
 		s = " " + s
 	}
 	return s
-}
-
-func written(qs []quote) string {
-	var b strings.Builder
-	for i, q := range qs {
-		b.WriteString(q.written(i == 0))
-	}
-	return b.String()
 }

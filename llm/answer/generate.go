@@ -177,6 +177,9 @@ type writer struct {
 	sent  int
 }
 
+// longestHead bounds what is held back before the first word, in bytes.
+const longestHead = 40
+
 func newWriter(r *run, sent int) *writer {
 	return &writer{run: r, sent: sent, citer: newCiter(func(n int) bool { return n >= 1 && n <= sent })}
 }
@@ -187,12 +190,12 @@ func (w *writer) write(text string) error {
 		return nil
 	case !w.begun:
 		w.head += text
-		said := strings.TrimLeft(w.head, " \t\r\n\"'`*_.")
+		said := strings.TrimLeft(w.head, " \t\r\n\"'`*_.[]0123456789") // models cite even this
 		if strings.HasPrefix(said, lacking) {
 			w.lacks = true
 			return nil
 		}
-		if strings.HasPrefix(lacking, said) {
+		if strings.HasPrefix(lacking, said) && len(w.head) < longestHead {
 			return nil
 		}
 		return w.release()

@@ -75,8 +75,11 @@ func recent(history []llm.Message, room int) []llm.Message {
 	return out
 }
 
+// ask is the last message. It repeats the two rules that small models forget
+// over long passages.
 func ask(passages, question string) string {
-	return "<passages>\n" + passages + "</passages>\n\nQuestion: " + fence(question)
+	return "<passages>\n" + passages + "</passages>\n\nQuestion: " + fence(question) +
+		"\n\nAnswer from the passages, and cite after each statement like this: [1]. If the answer is not in them, reply " + lacking + "."
 }
 
 // cut shortens a passage to a share of its text.

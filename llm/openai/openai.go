@@ -166,6 +166,7 @@ func (m *model) request(r llm.Request, usage bool) goopenai.ChatCompletionReques
 	if m.official {
 		out.MaxCompletionTokens = r.MaxTokens
 	} else {
+		//lint:ignore SA1019 most other servers know the old name alone
 		out.MaxTokens = r.MaxTokens
 	}
 	if usage {
