@@ -23,11 +23,19 @@ type Options struct {
 	// absolute paths, or relative to the working directory. They need not be
 	// inside the folder, nor exist.
 	Exclude []string
+	// Ignore are rules as in a .ragignore, which come before those of any file
+	// in the folder: these can take them back.
+	Ignore []string
+	// NoIgnore looks at every file: hidden, temporary, named by a .ragignore.
+	NoIgnore bool
 	// Skip, if not nil, ignores what it returns true for. The path is relative,
 	// with slashes. It is called from Run's goroutine.
 	Skip func(path string, dir bool) bool
 	// Quiet is how long a file must not have changed to be emitted (20 ms if 0).
 	Quiet time.Duration
+	// Patience is how long a file that keeps changing is left alone at most
+	// (5 s if 0). A file that grows may be waited for in vain.
+	Patience time.Duration
 	// Rescan is the time between two looks at everything. 0 chooses it by how
 	// long that takes: half a minute or more, half a second where there are
 	// no events.
@@ -72,11 +80,14 @@ func New(name, dir string, o Options) *Folder {
 	if o.Quiet <= 0 {
 		o.Quiet = 20 * time.Millisecond
 	}
+	if o.Patience <= 0 {
+		o.Patience = 5 * time.Second
+	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	root, err := filepath.Abs(dir)
-	f := &Folder{name: name, root: root, o: o, err: err, hints: newHints(o.Quiet), open: openFile}
+	f := &Folder{name: name, root: root, o: o, err: err, hints: newHints(o.Quiet, o.Patience), open: openFile}
 	f.status.Store(&Status{})
 	return f
 }
@@ -234,6 +245,9 @@ func (f *Folder) Run(ctx context.Context, in pipeline.Input[File]) error {
 	var err error
 	if s.skip, err = f.excluded(); err != nil {
 		return err
+	}
+	if s.ignore, err = parseRules([]byte(strings.Join(f.o.Ignore, "\n"))); err != nil {
+		return fmt.Errorf("watch folder %s: what to ignore: %w", f.root, err)
 	}
 	s.recover()
 	if !in.Static() {

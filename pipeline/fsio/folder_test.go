@@ -291,7 +291,7 @@ func TestHashSeesWhatTimesHide(t *testing.T) {
 			e.ctime = statOf(fi).ctime
 			s.t.root.files["a"] = e
 		}
-		s.file(s.t.root, "a", fi, nil, &hint{path: "a", first: time.Now()})
+		s.file(s.t.root, "a", fi, nil, &hint{path: "a", until: time.Now().Add(time.Hour)})
 		n := len(in.Groups())
 		p.must(s.commit())
 		return len(in.Groups()) > n && len(in.Groups()[n].Changes) > 0
@@ -476,6 +476,20 @@ func TestExcludeAndSkip(t *testing.T) {
 	p.write("later/secret", "1")
 	p.write("later/open", "1")
 	l.want(sized{"keep/data/x", 1}, sized{"later/open", 1})
+	l.stop()
+	in := pipelinetest.NewInput[File](t, true)
+	p.write(".hidden/x", "1")
+	p.write("keep/.ragignore", "!no.bin\nx\n")
+	p.write("keep/no.bin", "1")
+	p.must(New("docs", p.dir, Options{Ignore: []string{"*.bin", "/later"}}).Run(context.Background(), in))
+	if got := files(in); !slices.Equal(got, []sized{{"data/index", 1}, {"keep/no.bin", 1}}) {
+		t.Errorf("with rules: %v", got)
+	}
+	in = pipelinetest.NewInput[File](t, true)
+	p.must(New("docs", p.abs("keep"), Options{NoIgnore: true}).Run(context.Background(), in))
+	if got := files(in); !slices.Equal(got, []sized{{".ragignore", 10}, {"data/x", 1}, {"no.bin", 1}}) {
+		t.Errorf("without rules: %v", got)
+	}
 	err := New("docs", p.abs("data"), Options{Exclude: []string{p.dir}}).Run(context.Background(), pipelinetest.NewInput[File](t, true))
 	if err == nil || !strings.Contains(err.Error(), "excluded") {
 		t.Errorf("a folder within an excluded one: %v", err)

@@ -9,14 +9,11 @@ import (
 // maxHints bounds the paths that wait to be looked at; beyond, everything is.
 const maxHints = 200_000
 
-// longestWait is how long a file that keeps changing is left alone.
-const longestWait = 5 * time.Second
-
 // hints are paths that something has happened to, in the order in which they
 // are due. Any goroutine may add, one takes.
 type hints struct {
-	quiet time.Duration
-	wake  chan struct{} // has something when there is something new
+	quiet, patience time.Duration
+	wake            chan struct{} // has something when there is something new
 
 	mu       sync.Mutex
 	byPath   map[string]*hint
@@ -26,17 +23,17 @@ type hints struct {
 
 type hint struct {
 	path  string
-	first time.Time
 	due   time.Time
-	poked bool // do not wait for it to settle
-	at    int  // in the heap
+	until time.Time // when patience ends
+	poked bool      // do not wait for it to settle
+	at    int       // in the heap
 }
 
 // final reports that the path has been waited for long enough.
-func (h *hint) final(now time.Time) bool { return h.poked || now.Sub(h.first) >= longestWait }
+func (h *hint) final(now time.Time) bool { return h.poked || !now.Before(h.until) }
 
-func newHints(quiet time.Duration) *hints {
-	return &hints{quiet: quiet, wake: make(chan struct{}, 1), byPath: map[string]*hint{}}
+func newHints(quiet, patience time.Duration) *hints {
+	return &hints{quiet: quiet, patience: patience, wake: make(chan struct{}, 1), byPath: map[string]*hint{}}
 }
 
 // add has path looked at when nothing has happened to it for a moment.
@@ -54,14 +51,14 @@ func (h *hints) put(path string, now, due time.Time, poked bool) {
 	switch {
 	case x != nil && x.poked:
 	case x != nil:
-		if x.due, x.poked = due, poked; !poked && due.Sub(x.first) > longestWait {
-			x.due = x.first.Add(longestWait)
+		if x.due, x.poked = due, poked; !poked && due.After(x.until) {
+			x.due = x.until
 		}
 		heap.Fix(&h.order, x.at)
 	case len(h.order) >= maxHints:
 		h.overflow = "more changes at once than can be noted one by one"
 	default:
-		x = &hint{path: path, first: now, due: due, poked: poked}
+		x = &hint{path: path, due: due, until: now.Add(max(h.patience, due.Sub(now))), poked: poked}
 		h.byPath[path] = x
 		heap.Push(&h.order, x)
 	}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"path"
 	"strings"
+
+	"github.com/ragserver/ragserver/pipeline/internal/glob"
 )
 
 // ignoreFile is the name of a file with ignore rules for its folder and those below.
@@ -119,44 +121,9 @@ func (rs *rules) match(rel string, dir bool) (ignored, found bool) {
 
 func (r *rule) match(parts []string) bool {
 	if !r.anchored {
-		return matchName(r.segments[0], parts[len(parts)-1])
+		return glob.Name(r.segments[0], parts[len(parts)-1])
 	}
-	return matchPath(r.segments, parts)
-}
-
-func matchName(pattern, name string) bool {
-	if pattern == "**" {
-		return true
-	}
-	ok, _ := path.Match(pattern, name) // parseRule has seen that it is a pattern
-	return ok
-}
-
-// matchPath matches whole paths. "**" stands for any number of names, but at
-// the end for at least one; only the last one met is ever tried again, so the
-// time is at most the product of both lengths.
-func matchPath(pattern, parts []string) bool {
-	p, i := 0, 0
-	star, from := -1, 0
-	for i < len(parts) {
-		switch {
-		case p < len(pattern) && pattern[p] == "**":
-			if p == len(pattern)-1 {
-				return true
-			}
-			star, from = p, i
-			p++
-		case p < len(pattern) && matchName(pattern[p], parts[i]):
-			p++
-			i++
-		case star >= 0:
-			from++
-			p, i = star+1, from
-		default:
-			return false
-		}
-	}
-	return p == len(pattern)
+	return glob.Path(r.segments, parts)
 }
 
 // defaults are the lowest rules: a .ragignore can take them back.
@@ -199,7 +166,7 @@ func mustRules(text string) *rules {
 var versionControl = map[string]bool{".git": true, ".hg": true, ".svn": true, ".bzr": true, ".jj": true, "CVS": true}
 
 // ignored reports whether name in d, all of whose parents are not ignored, is.
-func (d *dir) ignored(name string, isDir bool) bool {
+func (d *dir) ignored(name string, isDir bool, lowest *rules) bool {
 	if isDir && versionControl[name] || name == ignoreFile {
 		return true
 	}
@@ -209,6 +176,9 @@ func (d *dir) ignored(name string, isDir bool) bool {
 			return ignored
 		}
 		rel = at.name + "/" + rel
+	}
+	if ignored, found := lowest.match(strings.TrimPrefix(rel, "/"), isDir); found {
+		return ignored
 	}
 	ignored, _ := defaults.match(strings.ToLower(name), isDir)
 	return ignored

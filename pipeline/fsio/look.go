@@ -21,7 +21,7 @@ func (s *scanner) look(h *hint) {
 	if d == nil {
 		return
 	}
-	if name == ignoreFile {
+	if name == ignoreFile && !s.o.NoIgnore {
 		s.walkFrom(d)
 		return
 	}
@@ -80,11 +80,14 @@ func (s *scanner) reach(p string) *dir {
 
 func (s *scanner) ignores(d *dir, name string, isDir bool) bool {
 	p := d.join(name)
-	return d.ignored(name, isDir) || s.skip[p] || s.o.Skip != nil && s.o.Skip(p, isDir)
+	return !s.o.NoIgnore && d.ignored(name, isDir, s.ignore) || s.skip[p] || s.o.Skip != nil && s.o.Skip(p, isDir)
 }
 
 // readRules reads the ignore file of d if it is another than last time.
 func (s *scanner) readRules(d *dir) {
+	if s.o.NoIgnore {
+		return
+	}
 	name := s.abs(d.join(ignoreFile))
 	fi, err := os.Stat(name)
 	if err != nil || !fi.Mode().IsRegular() {

@@ -19,7 +19,9 @@ type scanner struct {
 	in   pipeline.Input[File]
 	t    *tree
 	skip map[string]bool // excluded paths
-	w    *watcher        // nil: no events
+
+	ignore *rules   // of Options.Ignore
+	w      *watcher // nil: no events
 
 	walks    []*walk // the last one goes on first
 	walkNo   uint32
