@@ -123,7 +123,7 @@ func zipf(i int) string {
 // TestLarge compares searches over many blocks, windows and merges.
 func TestLarge(t *testing.T) {
 	x, o := New(), oracle{}
-	const n = 12000
+	const n = 6000
 	for i := range n {
 		f := Fields{Body: zipf(i)}
 		x.Add(uint32(i), "en", f)
@@ -132,7 +132,7 @@ func TestLarge(t *testing.T) {
 			x.Remove(uint32(i / 2))
 			delete(o, uint32(i/2))
 		}
-		if i%900 == 0 || i > n-40 {
+		if i%500 == 0 || i > n-40 {
 			x.Snapshot()
 		}
 	}
@@ -146,7 +146,7 @@ func TestLarge(t *testing.T) {
 			allow.Add(i)
 		}
 	}
-	for i := range 12 {
+	for i := range 8 {
 		text := zipf(i*77 + 5)
 		q := s.Parse(text)
 		for _, k := range []int{1, 10, 1000} {
