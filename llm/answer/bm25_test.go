@@ -18,55 +18,18 @@ type bm25 struct {
 	docs []bmDoc
 	df   map[string]int
 	avg  float64
-	// Embed, if set, gives hits their cosines.
-	Embed func(ctx context.Context, texts []string) ([][]float32, error)
-}
-
-// vector embeds a text; nil without an embedder.
-func (b *bm25) vector(text string) []float32 {
-	if b.Embed == nil {
-		return nil
-	}
-	v, err := b.Embed(context.Background(), []string{text})
-	if err != nil {
-		panic(err)
-	}
-	return v[0]
-}
-
-func dot(a, b []float32) float64 {
-	s := 0.
-	for i := range a {
-		s += float64(a[i]) * float64(b[i])
-	}
-	return s
 }
 
 type bmDoc struct {
 	hit index.Hit
 	tf  map[string]int
 	len float64
-
-	vector []float32
 }
 
 func newBM25(lang *language) *bm25 { return &bm25{lang: lang, df: map[string]int{}} }
 
-// BM25 and NewBM25 let the quality test, which sees this package from outside,
-// use it.
-type BM25 = bm25
-
-func NewBM25(lang string) *BM25 { return newBM25(languages()[lang]) }
-
-// AddPassage adds a passage of a document.
-func (b *bm25) AddPassage(path, title, text string) {
-	h := index.Hit{Title: title, Text: text}
-	h.Document.Path = path
-	b.add(h)
-}
-
 func (b *bm25) add(h index.Hit) {
-	d := bmDoc{hit: h, tf: map[string]int{}, vector: b.vector(h.Title + "\n" + h.Text)}
+	d := bmDoc{hit: h, tf: map[string]int{}}
 	for _, k := range keys(b.lang.tokens(h.Title + "\n" + h.Text)) {
 		d.tf[k]++
 		d.len++
@@ -88,7 +51,6 @@ func docID(name string) (id index.ID) {
 
 func (b *bm25) Search(_ context.Context, q index.Query) (index.Result, error) {
 	var r index.Result
-	query := b.vector(q.Text)
 	terms := map[string]bool{}
 	for _, k := range keys(b.lang.topic(q.Text)) {
 		terms[k] = true
@@ -109,9 +71,6 @@ func (b *bm25) Search(_ context.Context, q index.Query) (index.Result, error) {
 		if s > 0 {
 			h := d.hit
 			h.Score, h.BM25, h.Cosine = s, s, math.NaN()
-			if query != nil {
-				h.Cosine = dot(query, d.vector)
-			}
 			r.Hits = append(r.Hits, h)
 		}
 	}

@@ -83,7 +83,7 @@ func (c *citer) rune(r rune, out *strings.Builder) {
 	case opens(r):
 		c.pending = append(c.pending, r)
 	case open < 0 && r == ' ':
-		if !c.dropped || len(c.pending) == 0 { // the blanks around a dropped mark become one
+		if c.begun && (!c.dropped || len(c.pending) == 0) { // the blanks around a dropped mark become one
 			c.pending = append(c.pending, r)
 		}
 	case open < 0:

@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/ragserver/ragserver/llm"
@@ -33,14 +32,12 @@ func TestRealModel(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir := filepath.Join(shared(t), "xquad", "en")
-	b := passages(t, "en")
+	b := newLibrary(t)
 	text, err := os.ReadFile(filepath.Join(dir, "docs", "00_Super_Bowl_50.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, p := range strings.Split(string(text), "\n\n")[1:] {
-		b.AddPassage("00_Super_Bowl_50.md", "Super Bowl 50", p)
-	}
+	b.add(t, []document{article("00_Super_Bowl_50.md", "en", string(text))})
 	a, err := answer.New(answer.Options{
 		Retriever: b, Closeness: tables, Default: "m", Adaptive: true,
 		Models: map[string]answer.Model{"m": {Model: llm.Gateway(m, llm.Limits{Concurrent: 1}, llm.Patience{})}},
