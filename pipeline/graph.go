@@ -46,6 +46,15 @@ type Option func(*options)
 // running graph at a time. Without State nothing is written.
 func State(dir string) Option { return func(o *options) { o.state = dir } }
 
+// StateFS is the file system that state is kept on.
+type StateFS = changelog.FS
+
+// StateOn is State on another file system than that of the operating system:
+// for tests, with pipelinetest.CrashFS.
+func StateOn(fs StateFS, dir string) Option {
+	return func(o *options) { o.fs, o.state = fs, dir }
+}
+
 // DropUnknownState lets Run drop saved state of tables that the plan no longer
 // has. Without it such state is an error, because a renamed table looks the
 // same as a removed one.

@@ -87,6 +87,7 @@ func groupBy[T, K, R any](t *Table[T], op string, key func(row T) K, set func(ro
 		for i, a := range aggs {
 			acc.aggs = append(acc.aggs, a.make(i))
 		}
+		acc.each(func(_ int, v *values) { v.record = w.log != nil })
 		g := startGrouping[T, R](w, n, acc)
 		subscribe(w, n, t.n, byGroup(w, n, groups, key, g.route.put))
 	}

@@ -98,8 +98,8 @@ func cutBytes(b []byte) (v, rest []byte, ok bool) {
 // of the aggregate and the value itself.
 type values struct {
 	set     hashtab.Ordered
-	changed map[string]int // group and value → weight; only while state is kept
-	record  bool
+	changed map[string]int // group and value → weight, if record
+	record  bool           // state is kept
 	b       []byte
 }
 
