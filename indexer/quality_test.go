@@ -50,6 +50,9 @@ type retrievalSet struct {
 // data finds the shared data: beside the repository, or where RAGSERVER_SHARED says.
 func data(t *testing.T) string {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("it takes long")
+	}
 	dir := os.Getenv("RAGSERVER_SHARED")
 	if dir == "" {
 		dir = filepath.Join("..", "..", "shared")
@@ -304,11 +307,13 @@ func TestQuality(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		k := ndcg(s, func(q int) []int { return rowsOf(keywordRank(snapshot, s.queries[q])) })
-		v := ndcg(s, func(q int) []int { return rowsOf(vectorRank(rows, queries[q])) })
-		h := ndcg(s, func(q int) []int {
-			return rowsOf(fuse(keywordRank(snapshot, s.queries[q]), vectorRank(rows, queries[q]), embed.BuiltinWeight))
-		})
+		words, vectors := make([][]scoredRow, len(s.queries)), make([][]scoredRow, len(s.queries))
+		for q, text := range s.queries {
+			words[q], vectors[q] = keywordRank(snapshot, text), vectorRank(rows, queries[q])
+		}
+		k := ndcg(s, func(q int) []int { return rowsOf(words[q]) })
+		v := ndcg(s, func(q int) []int { return rowsOf(vectors[q]) })
+		h := ndcg(s, func(q int) []int { return rowsOf(fuse(words[q], vectors[q], embed.BuiltinWeight)) })
 		t.Logf("%-12s %8.3f %8.3f %8.3f   (%.3f %.3f %.3f) %s", set.name, k, v, h, set.keyword, set.vector, set.hybrid, fmt.Sprint(snapshot.Stats().Languages))
 		for _, c := range []struct {
 			what      string
