@@ -399,7 +399,10 @@ func (l *loader) slot(v uint64) uint32 {
 	if !ok || m.places[p] == nil || int(e) >= m.places[p].used {
 		return vector.NoSlot
 	}
-	return uint32(p)<<m.shift | e
+	// If the text is in the log twice, this is the one that counts.
+	slot := uint32(p)<<m.shift | e
+	m.slots[m.hash(m.places[p], e)] = slot
+	return slot
 }
 
 // free finds the rows and numbers between used ones.

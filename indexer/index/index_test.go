@@ -1,6 +1,7 @@
 package index
 
 import (
+	"context"
 	"crypto/sha256"
 	"fmt"
 	"log/slog"
@@ -192,4 +193,12 @@ func TestLife(t *testing.T) {
 	if s := x.View().Stats(); s.Documents != 0 || s.Chunks != 0 || s.Embedded != 0 {
 		t.Fatalf("after all is deleted: %+v", s)
 	}
+}
+
+// contextOf is the test's own context if it has one.
+func contextOf(t any) context.Context {
+	if c, ok := t.(interface{ Context() context.Context }); ok {
+		return c.Context()
+	}
+	return context.Background()
 }

@@ -261,12 +261,6 @@ func (x *Index) compactVectors(now time.Time) (victims []uint64, err error) {
 	return victims, nil
 }
 
-// hash gives the text of entry e, from the head of its frame.
-func (m *memo) hash(s *shelf, e uint32) ID {
-	at := disk.FirstFrame + int(e)*m.stride + disk.FrameID
-	return ID(s.seg.Full()[at : at+16])
-}
-
 // forgetVectors takes vectors that have not been used for ten minutes out of
 // the memo. The writer is kept out: it may have looked one up.
 func (x *Index) forgetVectors(now time.Time) {
@@ -307,48 +301,43 @@ func (x *Index) vectorsWorth(f disk.FileInfo, now time.Time) bool {
 // the log and points the rows to where they are now.
 func (x *Index) moveVectors(from uint64) error {
 	m := x.memo
-	type moved struct {
-		old uint32
-		at  int64 // released
-	}
 	x.mu.Lock()
 	i := m.byFile[from]
 	s := m.places[i]
 	var frames []disk.Frame
-	var olds []moved
 	for e := range uint32(s.used) {
-		hash, slot := m.hash(s, e), uint32(i)<<m.shift|e
-		if m.slot(hash) == slot {
+		if hash := m.hash(s, e); m.slot(hash) == uint32(i)<<m.shift|e {
 			frames = append(frames, disk.Frame{Kind: kindVector, ID: hash, Time: s.released[e], Payload: floatBytes(s.seg.Row(e))})
-			olds = append(olds, moved{slot, s.released[e]})
 		}
 	}
 	x.mu.Unlock()
 	var pos []disk.Pos
 	x.inflight.RLock()
+	defer x.inflight.RUnlock()
 	if len(frames) > 0 {
 		var err error
 		if pos, err = x.vectors.Append(frames...); err != nil {
-			x.inflight.RUnlock()
 			return err
 		}
 	}
-	defer x.inflight.RUnlock()
 	x.writer.Lock()
 	defer x.writer.Unlock()
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	to := make(map[uint32]uint32, len(olds))
-	for k, o := range olds {
-		_, e := m.at(o.old)
-		delete(m.slots, frames[k].ID)
-		if err := m.fill(pos[k], frames[k]); err != nil {
+	for k, f := range frames {
+		delete(m.slots, f.ID)
+		if err := m.fill(pos[k], f); err != nil {
 			return err
 		}
-		slot := m.slots[frames[k].ID]
-		ns, ne := m.at(slot)
-		ns.refs[ne], ns.released[ne] = s.refs[e], s.released[e]
-		to[o.old] = slot
+	}
+	to := map[uint32]uint32{}
+	for e := range uint32(s.used) {
+		if slot := m.slot(m.hash(s, e)); slot != vector.NoSlot {
+			ns, ne := m.at(slot)
+			ns.refs[ne] += s.refs[e]
+			ns.released[ne] = max(ns.released[ne], s.released[e])
+			to[uint32(i)<<m.shift|e] = slot
+		}
 	}
 	x.state.segments(m)
 	x.state.move(to)

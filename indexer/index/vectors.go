@@ -101,6 +101,7 @@ func (m *memo) fill(p disk.Pos, f disk.Frame) error {
 		return fmt.Errorf("the record at byte %d is behind the end a file can have", p.At)
 	}
 	copy(floatBytes(s.seg.Row(e)), f.Payload)
+	copy(m.head(s, e), f.ID[:])
 	s.seg.Fill(e)
 	s.used++
 	s.released[e] = f.Time
@@ -109,6 +110,13 @@ func (m *memo) fill(p disk.Pos, f disk.Frame) error {
 	}
 	return nil
 }
+
+// head is where the hash of entry e is kept: in the head of its frame.
+func (m *memo) head(s *shelf, e uint32) []byte {
+	return s.seg.Full()[disk.FirstFrame+int(e)*m.stride+disk.FrameID:][:16]
+}
+
+func (m *memo) hash(s *shelf, e uint32) ID { return ID(m.head(s, e)) }
 
 // at gives the shelf and the entry of a slot.
 func (m *memo) at(slot uint32) (*shelf, uint32) {
