@@ -56,9 +56,9 @@ type Log struct {
 	closed bool
 	files  map[uint64]*logFile
 	order  []uint64
-	// Owned by whoever set busy; size and broken are read under mu.
+	// Owned by whoever set busy.
 	current *logFile
-	broken  error // the file could not be put back after a failure
+	undo    []undo // what a failed commit left behind
 }
 
 type logFile struct {
@@ -140,6 +140,30 @@ func (l *Log) list() ([]uint64, error) {
 		}
 		if err != nil {
 			return nil, err
+		}
+	}
+	slices.Sort(numbers)
+	return numbers, nil
+}
+
+// LogFiles lists the numbers of a log's files: those that are known, be they
+// there or not, and those that came later.
+func LogFiles(fs FS, name string, known []FileInfo) ([]uint64, error) {
+	names, err := fs.List()
+	if err != nil {
+		return nil, fmt.Errorf("listing the directory: %w", err)
+	}
+	var numbers []uint64
+	for _, k := range known {
+		numbers = append(numbers, k.Number)
+	}
+	last := uint64(0)
+	if len(numbers) > 0 {
+		last = slices.Max(numbers)
+	}
+	for _, n := range names {
+		if n, ok := parseName(name, n); ok && n > last {
+			numbers = append(numbers, n)
 		}
 	}
 	slices.Sort(numbers)
@@ -240,33 +264,32 @@ func (l *Log) Append(frames ...Frame) ([]Pos, error) {
 
 // write makes the batch durable, in one sync if it fits the current file.
 func (l *Log) write(batch []*commit) error {
-	if l.broken != nil {
-		return fmt.Errorf("the log cannot be written since an earlier failure, restart to try again: %w", l.broken)
+	if err := l.takeBack(); err != nil {
+		return err
 	}
 	w := batchWriter{l: l}
 	for _, c := range batch {
 		c.pos = make([]Pos, len(c.frames))
 		for i := range c.frames {
 			if err := w.frame(&c.frames[i], &c.pos[i]); err != nil {
-				return w.undo(err)
+				return w.failed(err)
 			}
 		}
 	}
 	if err := w.sync(); err != nil {
-		return w.undo(err)
+		return w.failed(err)
 	}
 	return nil
 }
 
 // batchWriter writes one batch. It remembers how things were before.
 type batchWriter struct {
-	l       *Log
-	f       *logFile // being written
-	base    int64    // where this batch begins in f
-	at      int64    // where the next byte goes, buf not counted
-	buf     []byte
-	started []*logFile // files begun or written by this batch, with their old sizes
-	sizes   []int64
+	l      *Log
+	f      *logFile // being written
+	base   int64    // where this batch begins in f
+	at     int64    // where the next byte goes, buf not counted
+	buf    []byte
+	before []undo // of the files that are written
 }
 
 func (w *batchWriter) frame(f *Frame, pos *Pos) error {
@@ -310,7 +333,7 @@ func (w *batchWriter) use(f *logFile) {
 	w.f = f
 	if f != nil {
 		w.base, w.at = f.size, f.size
-		w.started, w.sizes = append(w.started, f), append(w.sizes, f.size)
+		w.before = append(w.before, undo{f, f.size})
 	}
 }
 
@@ -341,21 +364,33 @@ func (w *batchWriter) sync() error {
 	return nil
 }
 
-// undo puts the files back to what they were: after a failed write or sync
-// nobody knows what of the batch is on disk.
-func (w *batchWriter) undo(cause error) error {
-	l := w.l
-	cause = fmt.Errorf("writing to the log %q: %w", l.opt.Name, cause)
-	for i, f := range w.started {
-		if err := f.Truncate(w.sizes[i]); err != nil {
-			l.broken = fmt.Errorf("%w; and putting %s back: %w", cause, FileName(l.opt.Name, f.number), err)
-			return l.broken
+// undo is a file and the size it had before a commit.
+type undo struct {
+	f    *logFile
+	size int64
+}
+
+// failed takes the batch back: after a failed write or sync nobody knows what of
+// it is on disk.
+func (w *batchWriter) failed(cause error) error {
+	w.l.undo = w.before
+	return errors.Join(fmt.Errorf("writing to the log %q: %w", w.l.opt.Name, cause), w.l.takeBack())
+}
+
+// takeBack cuts off what a failed commit left behind. If that fails as well, it
+// is tried again before the next commit.
+func (l *Log) takeBack() error {
+	for len(l.undo) > 0 {
+		u := l.undo[0]
+		if err := u.f.Truncate(u.size); err != nil {
+			return fmt.Errorf("taking back a failed commit to %s: %w", FileName(l.opt.Name, u.f.number), err)
 		}
 		l.mu.Lock()
-		f.size = w.sizes[i]
+		u.f.size = u.size
 		l.mu.Unlock()
+		l.undo = l.undo[1:]
 	}
-	return cause
+	return nil
 }
 
 // begin makes the next file the current one.
@@ -402,7 +437,11 @@ func (l *Log) Roll() (uint64, error) {
 	}
 	l.busy = true
 	l.mu.Unlock()
-	f, err := l.begin()
+	err := l.takeBack()
+	var f *logFile
+	if err == nil {
+		f, err = l.begin()
+	}
 	l.mu.Lock()
 	l.busy = false
 	l.cond.Broadcast()
