@@ -144,9 +144,6 @@ func (tr *trial[T, O]) await(seen <-chan uint64) bool {
 	return false
 }
 
-// patience is how long a test waits for what must happen.
-const patience = 30 * time.Second
-
 func (tr *trial[T, O]) want() map[string]int {
 	var rows []T
 	for _, k := range sortedKeys(tr.live) {
