@@ -13,6 +13,9 @@ import (
 // shared finds the evaluation data, which lie beside the repository.
 func shared(t testing.TB) string {
 	t.Helper()
+	if raceDetector {
+		t.Skip("thousands of questions one after the other: nothing for the race detector, ten times as slow under it")
+	}
 	dir := os.Getenv("RAGSERVER_SHARED")
 	if dir == "" {
 		dir = filepath.Join("..", "..", "..", "shared")
