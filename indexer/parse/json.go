@@ -109,7 +109,7 @@ const blockBytes = 1500
 
 // maxPath bounds the path in front of a value: deep or wide keys would repeat
 // with every value below them.
-const maxPath = 160
+const maxPath = 100
 
 func (w *jsonWriter) flush() error {
 	s := w.sb.String()
@@ -225,6 +225,9 @@ func (w *jsonWriter) leaf(t json.Token) error {
 	}
 	at := w.sb.Len()
 	for i, p := range w.path {
+		if w.sb.Len()-at >= maxPath {
+			break
+		}
 		if i > 0 && !strings.HasPrefix(p, "[") {
 			w.sb.WriteByte('.')
 		}

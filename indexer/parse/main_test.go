@@ -73,10 +73,16 @@ func testPool(t testing.TB, with ...func(*PoolOptions)) *Pool {
 	for _, f := range with {
 		f(&opt)
 	}
+	if raceEnabled {
+		opt.Memory = 6 << 30
+	}
 	p := NewPool(opt)
 	t.Cleanup(func() { p.Close() })
 	return p
 }
 
 // testWorker is the worker process of the tests.
-func testWorker(string) error { return Worker(os.Stdin, os.Stdout) }
+func testWorker(string) error {
+	readers[fHTML] = trick
+	return Worker(os.Stdin, os.Stdout)
+}

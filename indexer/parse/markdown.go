@@ -3,6 +3,7 @@ package parse
 import (
 	"bytes"
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -59,6 +60,12 @@ func nestsTooDeep(s string) bool {
 	return false
 }
 
+// maxFront bounds front matter; yamlRisk finds anchors and aliases in it, by
+// which a few lines of YAML can grow without bound.
+const maxFront = 8 << 10
+
+var yamlRisk = regexp.MustCompile(`(?m)(^|[\s\[{,:])[&*][^\s&*]`)
+
 // frontMatter takes YAML between "---" lines at the beginning into the
 // metadata and returns what follows. Broken front matter stays text.
 func frontMatter(b *builder, src string) string {
@@ -71,7 +78,7 @@ func frontMatter(b *builder, src string) string {
 	if end < 0 && strings.HasSuffix(rest, "\n---") {
 		end = len(rest) - 4
 	}
-	if end < 0 || end > 64<<10 || strings.ContainsAny(rest[:end], "&*") && strings.Count(rest[:end], "*") > 20 {
+	if end < 0 || end > maxFront || yamlRisk.MatchString(rest[:end]) || strings.Count(rest[:end], "[")+strings.Count(rest[:end], "{") > 100 {
 		return src
 	}
 	var m map[string]any

@@ -1,6 +1,7 @@
 package parse
 
 import (
+	"context"
 	"fmt"
 	"strings"
 )
@@ -12,7 +13,7 @@ type pdfReader struct {
 	engine   *pdfium      // started when first needed, kept for the next file
 	cacheDir string       // of pdfium's compiled code, "" for none
 	slowOnly bool         // leave ledongthuc/pdf out: it failed on this file before
-	phase    func(string) // told which reader is at work
+	phase    func(string) // told what it is doing
 }
 
 // pdfLine is a line of a page with its place in points from the lower left.
@@ -53,8 +54,14 @@ func (p *pdfReader) read(b *builder, f File, _ detected) error {
 		}
 	}
 	if pages == nil || missing > 0 {
-		p.phase(phasePdfium)
 		var err error
+		if p.engine == nil {
+			p.phase(phaseStart)
+			if p.engine, err = startPdfium(context.Background(), p.cacheDir); err != nil {
+				return fault(Crashed, err, "the PDF reader could not be started")
+			}
+		}
+		p.phase(phasePdfium)
 		if pages, info, err = p.readSlow(b, f, pages, info); err != nil {
 			return err
 		}
@@ -154,10 +161,12 @@ func pdfDate(s string) string {
 	return ""
 }
 
-// The phases of reading a PDF, which a worker reports: one that dies in the
-// first is tried again without it.
+// The phases of reading a PDF, which a worker reports. One that dies in the
+// first is tried again without it. Starting pdfium is not the file's fault: it
+// does not count against the file's deadline.
 const (
 	phaseFast   = "ledongthuc/pdf"
+	phaseStart  = "starting pdfium"
 	phasePdfium = "pdfium"
 	phaseLayout = "layout"
 )

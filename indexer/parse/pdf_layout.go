@@ -1,6 +1,7 @@
 package parse
 
 import (
+	"cmp"
 	"math"
 	"slices"
 	"strings"
@@ -32,6 +33,13 @@ func dropRunning(pages []*pdfPage) {
 		return
 	}
 	count := map[string]int{}
+	low, high := math.Inf(1), math.Inf(-1)
+	for _, p := range pages {
+		for _, l := range p.lines {
+			low, high = min(low, l.y), max(high, l.y)
+		}
+	}
+	edges := func(p *pdfPage) []int { return edgeLines(p, low+margin*(high-low), high-margin*(high-low)) }
 	for _, p := range pages {
 		seen := map[string]bool{}
 		for _, i := range edges(p) {
@@ -43,6 +51,9 @@ func dropRunning(pages []*pdfPage) {
 	}
 	kept := map[string]bool{}
 	for _, p := range pages {
+		if len(p.lines) < 2*edge+2 {
+			continue // what repeats here may be all there is
+		}
 		drop := map[int]bool{}
 		for _, i := range edges(p) {
 			k := shape(p.lines[i].text)
@@ -66,25 +77,26 @@ func dropRunning(pages []*pdfPage) {
 	}
 }
 
-// edges gives the lines that stand highest and lowest on a page.
-func edges(p *pdfPage) []int {
+// margin is the share of a page's height in which running lines stand.
+const margin = .12
+
+// edgeLines gives up to edge lines from the top and from the bottom of a page
+// that stand in its margins.
+func edgeLines(p *pdfPage, low, high float64) []int {
 	idx := make([]int, len(p.lines))
 	for i := range idx {
 		idx[i] = i
 	}
-	slices.SortStableFunc(idx, func(a, c int) int {
-		switch d := p.lines[c].y - p.lines[a].y; {
-		case d > 0:
-			return 1
-		case d < 0:
-			return -1
+	slices.SortStableFunc(idx, func(a, b int) int { return cmp.Compare(p.lines[b].y, p.lines[a].y) })
+	var out []int
+	for i, k := range idx {
+		top := i < edge && p.lines[k].y >= high
+		bottom := i >= len(idx)-edge && p.lines[k].y <= low
+		if top || bottom {
+			out = append(out, k)
 		}
-		return 0
-	})
-	if len(idx) <= 2*edge {
-		return idx
 	}
-	return append(idx[:edge:edge], idx[len(idx)-edge:]...)
+	return out
 }
 
 // shape is a line with its numbers made equal.

@@ -9,7 +9,9 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf16"
+	"unicode/utf8"
 
 	gopdfium "github.com/klippa-app/go-pdfium"
 	pdferrors "github.com/klippa-app/go-pdfium/errors"
@@ -79,12 +81,6 @@ func (p *pdfium) close() {
 
 // readSlow reads the pages that are nil, or all if there are none, with pdfium.
 func (p *pdfReader) readSlow(b *builder, f File, pages []*pdfPage, info pdfInfo) (_ []*pdfPage, _ pdfInfo, err error) {
-	if p.engine == nil {
-		p.engine, err = startPdfium(context.Background(), p.cacheDir)
-		if err != nil {
-			return nil, info, fault(Crashed, err, "the PDF reader could not be started")
-		}
-	}
 	defer func() {
 		if r := recover(); r != nil || err != nil && errors.Is(err, errEngine) {
 			// Its memory may be in any state: the next file gets a new one.
@@ -240,10 +236,10 @@ func units(s string) int {
 // hyphen is how a hyphen that parts a word at the end of a line is marked.
 const hyphen = '\u00ad'
 
-// cleanPDF drops control characters; pdfium writes hyphens that part words as
-// U+0002 or U+FFFE.
+// cleanPDF drops control characters. pdfium writes hyphens that part words at
+// the end of a line as U+0002 or U+FFFE, and goes on with the next line.
 func cleanPDF(s string) string {
-	return strings.TrimSpace(strings.Map(func(r rune) rune {
+	s = strings.TrimSpace(strings.Map(func(r rune) rune {
 		switch {
 		case r == 2 || r == 0xfffe:
 			return hyphen
@@ -254,6 +250,24 @@ func cleanPDF(s string) string {
 		}
 		return r
 	}, s))
+	for at := 0; ; {
+		i := strings.IndexRune(s[at:], hyphen)
+		if i < 0 {
+			return s
+		}
+		i += at
+		rest := s[i+utf8.RuneLen(hyphen):]
+		next, _ := utf8.DecodeRuneInString(rest)
+		switch {
+		case rest == "":
+			return s // the next line tells
+		case partsWord(s[:i]) && unicode.IsLower(next):
+			s = s[:i] + rest
+		default:
+			s = s[:i] + "-" + rest
+		}
+		at = i
+	}
 }
 
 // place finds out where the characters from first to last stand, and in which

@@ -86,14 +86,13 @@ func (p *Pool) Parse(ctx context.Context, f File) (Result, error) {
 		return Result{}, ctx.Err()
 	}
 	defer func() { <-p.slots }()
-	begin := time.Now()
 	res, err := p.attempt(ctx, f, false, p.opt.Deadline)
 	var lost *lostError
 	if !errors.As(err, &lost) {
 		return res, err
 	}
 	p.opt.Log.Warn("a parse worker was lost", "file", f.Name, "phase", lost.phase, "fault", lost.fault, "detail", lost.detail)
-	left := p.opt.Deadline - time.Since(begin)
+	left := p.opt.Deadline - lost.used
 	if lost.phase == phaseFast && left > time.Second {
 		// The first PDF reader broke down on the file; the other may not.
 		if res, err = p.attempt(ctx, f, true, left); !errors.As(err, &lost) {
@@ -147,6 +146,7 @@ func (p *Pool) inline(ctx context.Context, f File) (res Result, err error, done 
 type lostError struct {
 	fault  Fault
 	phase  string
+	used   time.Duration // of the deadline
 	detail string
 }
 

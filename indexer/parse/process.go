@@ -131,6 +131,9 @@ const grace = 500 * time.Millisecond
 // second.
 const fastShare = 4
 
+// startLimit bounds the start of a reader, for which no file can be blamed.
+const startLimit = 5 * time.Minute
+
 // do has the worker read a file. healthy says that the worker can go on.
 func (w *process) do(ctx context.Context, a ask, data io.ReaderAt) (res Result, healthy bool, err error) {
 	_, isFile := data.(*os.File)
@@ -138,24 +141,26 @@ func (w *process) do(ctx context.Context, a ask, data io.ReaderAt) (res Result, 
 	a.Sent = !byFD
 	var mu sync.Mutex
 	phase, late := "", false
-	kill := func() {
+	giveUp := func() {
 		mu.Lock()
 		late = true
 		mu.Unlock()
 		w.proc.Kill()
 	}
-	deadline := time.AfterFunc(a.Deadline+grace, kill)
-	defer deadline.Stop()
-	first := time.AfterFunc(a.Deadline/fastShare, func() {
+	whole := newClock(a.Deadline+grace, giveUp)
+	defer whole.stop()
+	first := newClock(a.Deadline/fastShare, func() {
 		mu.Lock()
 		stuck := phase == phaseFast
-		late = late || stuck
 		mu.Unlock()
 		if stuck {
-			w.proc.Kill()
+			giveUp()
 		}
 	})
-	defer first.Stop()
+	defer first.stop()
+	start := newClock(startLimit, giveUp)
+	start.run(false)
+	defer start.stop()
 	stopCtx := context.AfterFunc(ctx, func() { w.proc.Kill() })
 	defer stopCtx()
 
@@ -163,6 +168,8 @@ func (w *process) do(ctx context.Context, a ask, data io.ReaderAt) (res Result, 
 		mu.Lock()
 		phase = p
 		mu.Unlock()
+		whole.run(p != phaseStart)
+		start.run(p == phaseStart)
 	})
 	var broken *talkError
 	if !errors.As(err, &broken) {
@@ -174,11 +181,11 @@ func (w *process) do(ctx context.Context, a ask, data io.ReaderAt) (res Result, 
 	if ctx.Err() != nil {
 		return Result{}, false, ctx.Err()
 	}
-	lost := &lostError{fault: Crashed, phase: phase, detail: fmt.Sprintf("exit code %d: %s", w.code, w.err.String())}
+	lost := &lostError{fault: Crashed, phase: phase, used: whole.used(a.Deadline + grace), detail: fmt.Sprintf("exit code %d: %s", w.code, w.err.String())}
 	switch {
 	case late:
 		lost.fault = Deadline
-	case w.code == exitMemory, strings.Contains(lost.detail, "out of memory"), strings.Contains(lost.detail, "cannot allocate memory"):
+	case w.code == exitMemory, strings.Contains(lost.detail, "out of memory"), strings.Contains(lost.detail, "cannot allocate memory"), strings.Contains(lost.detail, "failed to allocate"):
 		lost.fault = Memory
 	}
 	return Result{}, false, lost

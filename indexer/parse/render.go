@@ -39,6 +39,23 @@ func Render(doc Document) (text string, spans []Span) {
 	return sb.String(), spans
 }
 
+// Placed is a block with its place in Markdown's text.
+type Placed struct {
+	Block
+	Start int `json:"start"` // bytes
+	End   int `json:"end"`
+}
+
+// WithPlaces returns a document's blocks with their places, for output as JSON.
+func WithPlaces(doc Document) []Placed {
+	_, spans := Render(doc)
+	out := make([]Placed, len(doc.Blocks))
+	for i, b := range doc.Blocks {
+		out[i] = Placed{b, spans[i].Start, spans[i].End}
+	}
+	return out
+}
+
 func writeBlock(sb *strings.Builder, b Block) {
 	switch b.Kind {
 	case Heading:

@@ -11,6 +11,7 @@ import (
 	"os"
 	"runtime/debug"
 	"strconv"
+	"sync"
 	"time"
 )
 
@@ -34,6 +35,7 @@ func Worker(stdin io.Reader, stdout io.Writer) error {
 	if limit > 0 {
 		debug.SetMemoryLimit(limit / 10 * 7)
 	}
+	debug.SetMaxStack(128 << 20)
 	if err := confine(limit); err != nil {
 		fmt.Fprintln(os.Stderr, "parse worker:", err)
 	}
@@ -74,7 +76,50 @@ type worker struct {
 	out   *bufio.Writer
 	files *os.File // where descriptors come from, nil if they do not
 	pdf   *pdfReader
+	clock *clock // of the file being read
 }
+
+// clock calls a function after a time for which it has run; it can be halted.
+type clock struct {
+	mu      sync.Mutex
+	timer   *time.Timer
+	left    time.Duration
+	since   time.Time
+	running bool
+}
+
+func newClock(d time.Duration, f func()) *clock {
+	c := &clock{left: d, since: time.Now(), running: true}
+	c.timer = time.AfterFunc(d, f)
+	return c
+}
+
+// run lets the clock run on, or halts it.
+func (c *clock) run(on bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case on && !c.running:
+		c.since, c.running = time.Now(), true
+		c.timer.Reset(c.left)
+	case !on && c.running && c.timer.Stop():
+		c.left -= time.Since(c.since)
+		c.running = false
+	}
+}
+
+// used is the time for which it has run.
+func (c *clock) used(of time.Duration) time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	left := c.left
+	if c.running {
+		left -= time.Since(c.since)
+	}
+	return of - left
+}
+
+func (c *clock) stop() { c.timer.Stop() }
 
 // work is a request with the file it is about.
 type work struct {
@@ -154,7 +199,10 @@ func receive(in *bufio.Reader, size int64) (io.ReaderAt, func(), error) {
 	return bytes.NewReader(buf.Bytes()), done, nil
 }
 
+// phase tells the parent what is being done, and stops the clock of the file
+// while a reader is started.
 func (w *worker) phase(name string) {
+	w.clock.run(name != phaseStart)
 	if writeFrame(w.out, framePhase, []byte(name)) == nil {
 		w.out.Flush()
 	}
@@ -162,14 +210,19 @@ func (w *worker) phase(name string) {
 
 func (w *worker) serve(wk work) error {
 	defer wk.done()
-	ctx, cancel := context.WithTimeout(context.Background(), wk.ask.Deadline)
+	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
+	w.clock = newClock(wk.ask.Deadline, cancel)
+	defer w.clock.stop()
 	w.pdf.slowOnly = wk.ask.SlowOnly
 	f := File{Name: wk.ask.Name, Data: wk.data, Size: wk.ask.Size}
 	res, err := read(ctx, f, wk.ask.Limits.withDefaults(), w.pdf.read)
 	if wk.ask.Size > 64<<20 && w.pdf.engine != nil {
 		w.pdf.engine.close() // its memory grows and never shrinks
 		w.pdf.engine = nil
+	}
+	if err != nil && ctx.Err() != nil {
+		err = &Error{Fault: Deadline, Reason: deadlineReason}
 	}
 	if err != nil {
 		err = writeJSON(w.out, frameFail, failureOf(err, res))

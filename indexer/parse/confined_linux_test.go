@@ -1,0 +1,3 @@
+package parse
+
+const confined = true
