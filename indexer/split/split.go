@@ -23,7 +23,7 @@ const Version = "parse" + parse.Version + ".split1"
 // Chunk is a part of a document's text.
 type Chunk struct {
 	Start, End int    // bytes into the text
-	Page       int    // on which it begins, 1-based; 0 if the format has none
+	Page       int    // on which it stands, 1-based; 0 if the format has none
 	Heading    string // the headings that all of its text stands under, outermost first, joined by " > "
 }
 
@@ -101,7 +101,7 @@ func (p *packer) block(b parse.Block, s parse.Span) {
 
 // heading opens a section.
 func (p *packer) heading(b parse.Block, x piece) {
-	if p.own >= p.min {
+	if p.own >= p.min || p.own > 0 && p.cur.Page != x.page {
 		p.flush()
 	}
 	n := len(p.levels)
@@ -121,9 +121,10 @@ func (p *packer) heading(b parse.Block, x piece) {
 }
 
 // add puts a piece into the chunk, behind the headings that wait for it; a
-// chunk without room ends first.
+// chunk without room, or of another page, ends first: a citation names a page,
+// and what it quotes must stand there.
 func (p *packer) add(x piece) {
-	if p.tokens > 0 && p.tokens+p.waiting+x.tokens > p.max {
+	if p.tokens > 0 && p.tokens+p.waiting+x.tokens > p.max || p.own > 0 && p.cur.Page != x.page {
 		p.flush()
 	}
 	p.open()
