@@ -178,7 +178,7 @@ type Uploaded struct {
 // SourceInfo is a source of documents: GET /api/sources.
 type SourceInfo struct {
 	Name      string `json:"name"`
-	Kind      string `json:"kind" enum:"folder,kafka,uploads"`
+	Kind      string `json:"kind" enum:"folder,kafka,uploads,former"`
 	Location  string `json:"location"`
 	Trouble   string `json:"trouble,omitempty"`
 	Documents int    `json:"documents"`

@@ -58,7 +58,7 @@ type Event struct {
 // SourceStatus describes a source of a collection.
 type SourceStatus struct {
 	Name      string
-	Kind      string // "folder", "kafka", "uploads"
+	Kind      string // "folder", "kafka", "uploads", "former" (not configured any more)
 	Location  string // path, or brokers and topic; never a secret
 	Trouble   string // why it cannot be read at the moment, "" if it can
 	Documents int

@@ -1,0 +1,306 @@
+package indexer
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/ragserver/ragserver/indexer/index"
+	"github.com/ragserver/ragserver/pipeline"
+	"github.com/ragserver/ragserver/pipeline/fsio"
+)
+
+// UploadsName is the source that callers put documents into.
+const UploadsName = "uploads"
+
+// Errors of Put and Delete.
+var (
+	ErrNoSource   = errors.New("there is no such source")
+	ErrReadOnly   = errors.New("the source is not written to from here")
+	ErrNoDocument = errors.New("there is no such document")
+)
+
+// inbox is the source of documents that callers put: their bodies are files of
+// its directory, named by chance; rows tell which file is whose.
+type inbox struct {
+	name     string
+	dir      string
+	settings string
+	found    func(item)         // told of a document before the engine is
+	dropped  func(pipeline.Key) // told of a deletion before the engine is
+	old      []string           // bodies of former runs
+	requests chan request
+	serial   atomic.Uint64
+}
+
+// request puts (item) or deletes (nil) the document with a key.
+type request struct {
+	key  pipeline.Key
+	item *item
+	done chan error // buffered
+}
+
+func newInbox(name, dir, settings string) (*inbox, error) {
+	b := &inbox{name: name, dir: dir, settings: settings, requests: make(chan request)}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, fmt.Errorf("indexer: looking through the uploads: %w", err)
+	}
+	for _, e := range entries {
+		b.old = append(b.old, e.Name())
+	}
+	return b, nil
+}
+
+// Run takes requests until ctx ends.
+func (b *inbox) Run(ctx context.Context, in pipeline.Input[item]) error {
+	held, err := b.takeUp(ctx, in)
+	if err != nil {
+		return err
+	}
+	for {
+		select {
+		case r := <-b.requests:
+			if err := b.group(ctx, in, held, r); err != nil {
+				return err
+			}
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// takeUp asks for every document again whose results come from another parser
+// or embedder, and removes bodies that no row names: those of requests that
+// were never answered.
+func (b *inbox) takeUp(ctx context.Context, in pipeline.Input[item]) (held map[pipeline.Key]string, err error) {
+	held = map[pipeline.Key]string{}
+	named := map[string]bool{}
+	var outdated []item
+	in.Rows(func(k pipeline.Key, it item) bool {
+		held[k], named[it.Body] = it.Body, true
+		if it.Settings != b.settings {
+			outdated = append(outdated, it)
+		}
+		return true
+	})
+	for _, it := range outdated {
+		it.Settings, it.Backlog = b.settings, true
+		b.found(it)
+		in.Upsert(it.key(), it)
+	}
+	if len(outdated) > 0 {
+		if err := in.Commit(ctx, nil); err != nil {
+			return nil, err
+		}
+	}
+	for _, name := range b.old {
+		if !named[name] {
+			if err := os.Remove(filepath.Join(b.dir, name)); err != nil {
+				return nil, fmt.Errorf("indexer: removing a forgotten upload: %w", err)
+			}
+		}
+	}
+	return held, nil
+}
+
+// group commits first and whatever else is waiting as one group. A body that is
+// no longer named goes once that is durable.
+func (b *inbox) group(ctx context.Context, in pipeline.Input[item], held map[pipeline.Key]string, first request) error {
+	const most = 256
+	rs, gone := []request{first}, []string(nil)
+	for more := true; more && len(rs) < most; {
+		select {
+		case r := <-b.requests:
+			rs = append(rs, r)
+		default:
+			more = false
+		}
+	}
+	var taken []request
+	for _, r := range rs {
+		old, have := held[r.key]
+		switch {
+		case r.item != nil:
+			b.found(*r.item)
+			in.Upsert(r.key, *r.item)
+			held[r.key] = r.item.Body
+		case have:
+			b.dropped(r.key)
+			in.Delete(r.key)
+			delete(held, r.key)
+		default:
+			r.done <- ErrNoDocument
+			continue
+		}
+		if have {
+			gone = append(gone, old)
+		}
+		taken = append(taken, r)
+	}
+	return in.Commit(ctx, func(uint64) {
+		for _, name := range gone {
+			// One that cannot be removed now goes at the next start.
+			_ = os.Remove(filepath.Join(b.dir, name))
+		}
+		for _, r := range taken {
+			r.done <- nil
+		}
+	})
+}
+
+func (b *inbox) ask(ctx context.Context, r request) error {
+	r.done = make(chan error, 1)
+	select {
+	case b.requests <- r:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	select {
+	case err := <-r.done:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// store makes a body durable and returns its name and size.
+func (b *inbox) store(r io.Reader) (name string, size int64, err error) {
+	name = fmt.Sprintf("%016x-%x", time.Now().UnixNano(), b.serial.Add(1))
+	path := filepath.Join(b.dir, name)
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return "", 0, err
+	}
+	size, err = io.Copy(f, r)
+	if err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		return "", 0, errors.Join(err, os.Remove(path))
+	}
+	return name, size, syncDir(b.dir)
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	if err := d.Sync(); err != nil && !errors.Is(err, errors.ErrUnsupported) && !errors.Is(err, fs.ErrInvalid) && !errors.Is(err, fs.ErrPermission) {
+		return err
+	}
+	return nil
+}
+
+// Put stores a document under the caller's key in a source that callers write
+// to; it replaces the one with that key. When Put returns the document is
+// durable; Settle waits until it is searchable. Of m, what is not zero is kept.
+func (x *Indexer) Put(ctx context.Context, source, key string, r io.Reader, m index.Meta) (Status, error) {
+	b, err := x.writable(source)
+	if err != nil {
+		return Status{}, err
+	}
+	fields := ""
+	if len(m.Attributes) > 0 {
+		j, err := json.Marshal(m.Attributes)
+		if err != nil {
+			return Status{}, fmt.Errorf("indexer: metadata of %s/%s: %w", source, key, err)
+		}
+		fields = string(j)
+	}
+	name, size, err := b.store(r)
+	if err != nil {
+		return Status{}, fmt.Errorf("indexer: storing %s/%s: %w", source, key, err)
+	}
+	now := time.Now().UTC()
+	it := item{
+		File: fsio.File{Source: source, Path: key, Size: size, Created: m.Created, Modified: m.Modified, Seen: now, Owner: m.Owner},
+		Body: name, Settings: b.settings, Title: m.Title, Fields: fields,
+	}
+	if it.Modified.IsZero() {
+		it.Modified = now
+	}
+	if err := b.ask(ctx, request{key: it.key(), item: &it}); err != nil {
+		return Status{}, fmt.Errorf("indexer: storing %s/%s: %w", source, key, err)
+	}
+	if s, ok := x.Document(docID(it.key())); ok && !s.Seen.Before(now) {
+		return s, nil
+	}
+	return x.underway(it, Found), nil
+}
+
+// Delete removes a document that was put. When it returns that is durable;
+// Settle waits until no search finds it any more.
+func (x *Indexer) Delete(ctx context.Context, source, key string) (Status, error) {
+	b, err := x.writable(source)
+	if err != nil {
+		return Status{}, err
+	}
+	k := pipeline.KeyOf(source, key)
+	if err := b.ask(ctx, request{key: k}); err != nil {
+		return Status{}, fmt.Errorf("indexer: deleting %s/%s: %w", source, key, err)
+	}
+	return Status{ID: docID(k), Source: source, Path: key}, nil
+}
+
+// Settle waits until what Put or Delete returned is live, failed, skipped or
+// gone, and returns how it then stands. If ctx ends first, it returns the
+// status so far and ctx's error.
+func (x *Indexer) Settle(ctx context.Context, s Status) (Status, error) {
+	deleted := s.State == ""
+	settled := func() (Status, bool) {
+		now, ok := x.Document(s.ID)
+		switch {
+		case !ok:
+			return s, deleted
+		case deleted:
+			return s, false
+		case now.Seen.Before(s.Seen):
+			return s, false
+		}
+		return now, now.State == Live || now.State == Stale || now.State == Failed || now.State == Skipped
+	}
+	from := x.LastEvent()
+	now, ok := settled()
+	if ok {
+		return now, nil
+	}
+	for e, whole := range x.Events(ctx, from) {
+		if whole && e.Status.ID != s.ID {
+			continue
+		}
+		if whole && e.Removed && !deleted {
+			return e.Status, nil // deleted by another call since
+		}
+		if now, ok = settled(); ok {
+			return now, nil
+		}
+	}
+	return now, ctx.Err()
+}
+
+func (x *Indexer) writable(source string) (*inbox, error) {
+	for _, s := range x.sources {
+		if s.name == source {
+			if s.inbox == nil {
+				return nil, fmt.Errorf("source %q: %w", source, ErrReadOnly)
+			}
+			return s.inbox, nil
+		}
+	}
+	names := make([]string, len(x.sources))
+	for i, s := range x.sources {
+		names[i] = s.name
+	}
+	return nil, fmt.Errorf("source %q: %w; there are: %s", source, ErrNoSource, strings.Join(names, ", "))
+}

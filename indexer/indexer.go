@@ -1,0 +1,208 @@
+// Package indexer keeps a hybrid index in step with folders, Kafka topics and
+// uploads. It is a program of package pipeline and its first user:
+//
+//	sources ─▶ items ─▶ parse (async) ─▶ embed (async) ─▶ index
+//
+// A source tells that a document exists and where its bytes are, never the
+// bytes. Parsing and embedding are asynchronous: slow documents and slow
+// embedders delay only themselves, their results enter later epochs, and what
+// was answered before a crash is not asked again. Rows between the stages are
+// references; a document's text is stored once, in the index.
+//
+// # What a user may count on
+//
+// A document has one live version. An update keeps the old version until the
+// new one is ready and then switches in one epoch; a deletion goes at once and
+// overtakes everything that is queued. If vectors take longer than half a
+// second, the document answers by keyword first. A document that cannot be read
+// stays in the list with the reason. After a crash nothing acknowledged is
+// lost, nothing is parsed or embedded twice, and the index is a function of the
+// committed input.
+package indexer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/ragserver/ragserver/indexer/index"
+	"github.com/ragserver/ragserver/indexer/parse"
+	"github.com/ragserver/ragserver/indexer/split"
+	"github.com/ragserver/ragserver/pipeline"
+)
+
+// Parser reads a file into blocks and tells the SHA-256, cut to 128 bits, of
+// the bytes it read. Errors are about the document; *parse.SkipError says that
+// it is of no kind that is read. It is called from several goroutines at once.
+type Parser interface {
+	Parse(ctx context.Context, f parse.File) (parse.Result, error)
+}
+
+// Options describe a collection.
+type Options struct {
+	// Dir is the collection's directory; it is created.
+	Dir string
+	// Folders and Topics are its sources, beside the uploads.
+	Folders []Folder
+	Topics  []Topic
+	Space   Space
+	Parser  Parser
+	Log     *slog.Logger
+}
+
+// Folder is a watched folder.
+type Folder struct {
+	Name string // in answers, and part of the documents' identity
+	Path string
+	// Exclude are patterns as in a .ragignore file; Never are directories
+	// that are not watched even if they lie inside.
+	Exclude, Never []string
+}
+
+// Indexer is a collection: its sources, its index and what is under way.
+type Indexer struct {
+	dir     string
+	space   Space
+	parser  Parser
+	log     *slog.Logger
+	index   *index.Index
+	board   *board
+	sources []*source
+	byName  map[string]*source
+	graph   *pipeline.Graph
+
+	mu            sync.Mutex
+	embedderError string // why the embedder does not answer, "" if it does
+}
+
+const (
+	// provisionalAfter is how long a version waits for its vectors before it
+	// answers by keyword alone.
+	provisionalAfter = 500 * time.Millisecond
+	// embedDocuments is how many documents one call of the embed stage takes.
+	embedDocuments = 32
+)
+
+// Open opens or creates a collection. Run brings it to life; searches work at
+// once, on what was indexed before.
+func Open(o Options) (*Indexer, error) {
+	if o.Log == nil {
+		o.Log = slog.Default()
+	}
+	x := &Indexer{dir: o.Dir, space: o.Space, parser: o.Parser, log: o.Log, board: newBoard()}
+	for _, d := range []string{x.dir, x.uploadsDir(), x.spoolDir()} {
+		if err := os.MkdirAll(d, 0o700); err != nil {
+			return nil, fmt.Errorf("indexer: creating the collection's directory: %w", err)
+		}
+	}
+	var err error
+	x.index, err = index.Open(index.Options{
+		Dir:   filepath.Join(x.dir, "index"),
+		Space: index.Space{Name: o.Space.Name, Dims: o.Space.Dims, Weight: o.Space.Weight},
+		Log:   o.Log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	x.board.recover(x.index.View().Documents())
+	if err := x.addSources(o); err != nil {
+		return nil, errors.Join(err, x.index.Close())
+	}
+	x.plan()
+	return x, nil
+}
+
+// plan builds the pipeline.
+func (x *Indexer) plan() {
+	g := pipeline.New(
+		pipeline.State(filepath.Join(x.dir, "engine")),
+		pipeline.Logger(x.log),
+	)
+	tables := make([]*pipeline.Table[item], len(x.sources))
+	for i, s := range x.sources {
+		tables[i] = pipeline.From(g, s.name, s.pipeline)
+	}
+	items := pipeline.Concat(tables[0], tables[1:]...).Named("documents")
+	texts := pipeline.Async(items, "parse", x.parse, pipeline.AsyncOptions[item, parsed]{
+		Workers:  runtime.GOMAXPROCS(0),
+		Retries:  3,
+		Priority: func(it item) int { return urgency(it.Backlog) },
+	})
+	readable := pipeline.Filter(texts, func(p parsed) bool { return p.Outcome == read }).Named("readable")
+	unreadable := pipeline.Filter(texts, func(p parsed) bool { return p.Outcome != read }).Named("unreadable")
+	vectored := pipeline.AsyncBatch(readable, "embed", x.embed, pipeline.AsyncOptions[parsed, ready]{
+		Workers:          runtime.GOMAXPROCS(0),
+		Batch:            embedDocuments,
+		Retries:          3,
+		Priority:         func(p parsed) int { return urgency(p.Item.Backlog) },
+		ProvisionalAfter: provisionalAfter,
+		Provisional:      func(p parsed) (ready, bool) { return ready{Parsed: p}, true },
+	})
+	refused := pipeline.Map(unreadable, func(p parsed) ready { return ready{Parsed: p, Embedded: true} }).Named("refused")
+	pipeline.To(pipeline.Concat(vectored, refused).Named("answers"), "index", indexSink{x})
+	x.graph = g
+}
+
+func urgency(backlog bool) int {
+	if backlog {
+		return 0
+	}
+	return 1
+}
+
+// settings names what the stages' results depend on.
+func (x *Indexer) settings() string { return split.Version + "/" + x.space.Name }
+
+// Run keeps the index in step with the sources until ctx ends; it then returns
+// nil. Anything else that it returns is a failure that it could not wait out.
+func (x *Indexer) Run(ctx context.Context) error {
+	err := x.graph.Run(ctx)
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		return nil
+	}
+	return err
+}
+
+// Close releases the index. Run must have returned.
+func (x *Indexer) Close() error {
+	errs := []error{x.index.Close()}
+	for _, s := range x.sources {
+		if s.spool != nil {
+			errs = append(errs, s.spool.close())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Content returns a stored version of a document, live or not;
+// index.ErrNotFound if it is not stored (any more).
+func (x *Indexer) Content(version index.ID) (*index.Content, error) { return x.index.Content(version) }
+
+// Explain describes the pipeline as it runs.
+func (x *Indexer) Explain() string { return x.graph.Explain() }
+
+// View is the live state of the index.
+func (x *Indexer) View() *index.View { return x.index.View() }
+
+// Embedder names the embedder and why it does not answer at the moment, "" if
+// it does.
+func (x *Indexer) Embedder() (name, trouble string) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.space.Name, x.embedderError
+}
+
+func (x *Indexer) embedTrouble(err error) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.embedderError = ""
+	if err != nil {
+		x.embedderError = err.Error()
+	}
+}

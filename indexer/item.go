@@ -1,0 +1,91 @@
+package indexer
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"path"
+	"strings"
+
+	"github.com/ragserver/ragserver/indexer/index"
+	"github.com/ragserver/ragserver/pipeline"
+	"github.com/ragserver/ragserver/pipeline/fsio"
+)
+
+// item is a row of the table that all sources feed: that a document exists,
+// what is known of it without reading it, and where its bytes are to be had.
+type item struct {
+	// File is the file of a folder; of a document that is none, what a file
+	// would have: source, path, size, times, owner, and whether it may wait.
+	fsio.File
+	// Title is a title that the source knows (a field of a record), "" if
+	// none.
+	Title string
+	// Fields is metadata from the source, as JSON.
+	Fields string
+	// Body names the stored bytes of a document that is no file of a folder.
+	Body string
+	// Settings names the parser and the embedder whose results are wanted.
+	// Changing either asks every document again; what did not really change
+	// is answered from the index.
+	Settings string
+}
+
+func (i item) key() pipeline.Key { return i.File.Key() }
+
+// docID is a document's identity: its key.
+func docID(k pipeline.Key) index.ID { return index.ID(k.Bytes()) }
+
+// DocumentID returns the identity of the document with this path in this
+// source.
+func DocumentID(source, path string) index.ID { return docID(pipeline.KeyOf(source, path)) }
+
+// versionOf identifies what a parser makes of some bytes. The bytes may be
+// chosen by strangers, so it is a cryptographic hash, cut.
+func versionOf(parser string, content index.ID, name string) index.ID {
+	h := sha256.New()
+	h.Write(binary.AppendUvarint(nil, uint64(len(parser))))
+	h.Write([]byte(parser))
+	h.Write(content[:])
+	// The name breaks ties where content alone does not tell the format.
+	h.Write([]byte(strings.ToLower(path.Ext(name))))
+	return index.ID(h.Sum(nil)[:16])
+}
+
+// chunkHash identifies what is embedded of a chunk.
+func chunkHash(text string) index.ID {
+	h := sha256.Sum256([]byte(text))
+	return index.ID(h[:16])
+}
+
+// outcome is what became of reading a document.
+type outcome uint8
+
+const (
+	read outcome = iota
+	skipped
+	failed
+)
+
+// parsed is a row of the table behind the parse stage: references to what the
+// index holds, no text.
+type parsed struct {
+	Item    item
+	Version index.ID
+	Outcome outcome
+	Reason  string // why not, or a warning
+	Title   string
+	Type    string
+	Lang    string
+	Chunks  int
+	// Attributes are the parser's and the source's, as JSON.
+	Attributes string
+}
+
+// ready is a row of the table behind the embed stage: what the index is to
+// show of a document.
+type ready struct {
+	Parsed   parsed
+	Embedded bool
+	Computed int    // chunks whose vectors had to be computed
+	Reason   string // why some chunks have no vector
+}

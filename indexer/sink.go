@@ -1,0 +1,91 @@
+package indexer
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/ragserver/ragserver/indexer/index"
+	"github.com/ragserver/ragserver/pipeline"
+)
+
+// indexSink applies what the embed stage made, and what could not be read, to
+// the index: one epoch, one view.
+type indexSink struct{ x *Indexer }
+
+// Applied returns the index's epoch: it never leads the engine, so everything
+// above it is sent again after a crash.
+func (s indexSink) Applied(context.Context) (uint64, error) { return s.x.index.Epoch(), nil }
+
+// Apply is idempotent: the index ignores an epoch that it has.
+func (s indexSink) Apply(ctx context.Context, epoch uint64, changes []pipeline.Change[ready]) error {
+	x := s.x
+	before := x.index.View()
+	b := index.Batch{Epoch: epoch}
+	put := map[index.ID]bool{}
+	for _, c := range changes {
+		if c.N > 0 {
+			d, err := document(docID(c.Key), c.Row)
+			if err != nil {
+				return err
+			}
+			b.Put = append(b.Put, d)
+			put[d.ID] = true
+		}
+	}
+	for _, c := range changes {
+		id := docID(c.Key)
+		if c.N < 0 && !put[id] {
+			b.Delete = append(b.Delete, id)
+		}
+	}
+	if _, err := x.index.Apply(ctx, b); err != nil {
+		return fmt.Errorf("indexer: bringing epoch %d into the index: %w", epoch, err)
+	}
+	after := x.index.View()
+	for id := range put {
+		x.board.arrive(find(before, id), find(after, id))
+	}
+	for _, c := range changes {
+		if c.N > 0 && c.Row.Embedded {
+			x.arrived(c.Row.Parsed.Item)
+		}
+	}
+	for _, id := range b.Delete {
+		if old := find(before, id); old != nil {
+			x.board.arrive(old, nil)
+		}
+	}
+	return nil
+}
+
+func find(v *index.View, id index.ID) *index.Document {
+	if d, ok := v.Document(id); ok {
+		return &d
+	}
+	return nil
+}
+
+// document is what the index is to hold for a row.
+func document(id index.ID, r ready) (index.Document, error) {
+	p := r.Parsed
+	d := index.Document{
+		ID: id, Source: p.Item.Source, Path: p.Item.Path, Version: p.Version, Embedded: r.Embedded,
+		Meta: index.Meta{
+			Created: p.Item.Created, Modified: p.Item.Modified, Seen: p.Item.Seen,
+			Size: p.Item.Size, Owner: p.Item.Owner, Title: p.Title, Language: p.Lang, Type: p.Type,
+		},
+	}
+	switch p.Outcome {
+	case skipped:
+		d.Unread, d.Version = unreadSkipped+p.Reason, index.ID{}
+	case failed:
+		d.Unread, d.Version = unreadFailed+p.Reason, index.ID{}
+	}
+	if p.Attributes != "" {
+		if err := json.Unmarshal([]byte(p.Attributes), &d.Meta.Attributes); err != nil {
+			return d, fmt.Errorf("indexer: metadata of %s/%s: %w", p.Item.Source, p.Item.Path, err)
+		}
+	}
+	return d, nil
+}

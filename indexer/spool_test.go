@@ -1,0 +1,87 @@
+package indexer
+
+import (
+	"errors"
+	"io"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/ragserver/ragserver/pipeline"
+)
+
+func TestSpool(t *testing.T) {
+	dir := t.TempDir()
+	s, err := openSpool(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := func(n string) pipeline.Key { return pipeline.KeyOf(n) }
+	add := func(name, text string) string {
+		t.Helper()
+		ref, err := s.add(key(name), []byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return ref
+	}
+	body := func(ref string) string {
+		t.Helper()
+		r, c, err := s.open(ref)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		b, err := io.ReadAll(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(b)
+	}
+	a, b, empty := add("a", "apple"), add("b", "banana"), add("empty", "")
+	big := add("big", strings.Repeat("x", spoolSegment))
+	c := add("c", "cherry") // in the next segment
+	if body(a) != "apple" || body(b) != "banana" || body(empty) != "" || len(body(big)) != spoolSegment || body(c) != "cherry" {
+		t.Error("bodies are not what was added")
+	}
+	if err := s.flush(); err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range []string{"a", "empty", "big", "a", "a", "nobody"} { // releasing twice is once
+		s.release(key(n), "")
+	}
+	s.release(key("b"), c) // another version's
+	if body(b) != "banana" {
+		t.Error("a segment went while something in it was waited for")
+	}
+	add("b", "blueberry") // a newer version lets the old one go
+	if _, _, err := s.open(b); !errors.Is(err, errNoBody) {
+		t.Errorf("the segment is still there: %v", err)
+	}
+	if err := s.close(); err != nil {
+		t.Fatal(err)
+	}
+
+	// A restart keeps what is held and sweeps the rest.
+	if s, err = openSpool(dir); err != nil {
+		t.Fatal(err)
+	}
+	defer s.close()
+	d := add("d", "dates")
+	s.hold(key("c"), c)
+	if err := s.sweep(); err != nil {
+		t.Fatal(err)
+	}
+	if body(c) != "cherry" || body(d) != "dates" {
+		t.Error("held bodies were swept")
+	}
+	s.release(key("c"), c)
+	if left, err := os.ReadDir(dir); err != nil || len(left) != 1 {
+		t.Errorf("segments left: %v, %v", left, err)
+	}
+	for _, bad := range []string{"", "1.2", "a.b.c", "1.2.3.4"} {
+		if _, _, err := s.open(bad); err == nil || errors.Is(err, errNoBody) {
+			t.Errorf("open(%q): %v", bad, err)
+		}
+	}
+}
