@@ -1,0 +1,237 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+
+	"github.com/ragserver/ragserver/indexer"
+	"github.com/ragserver/ragserver/indexer/embed"
+	"github.com/ragserver/ragserver/indexer/parse"
+	"github.com/ragserver/ragserver/llm"
+	"github.com/ragserver/ragserver/llm/answer"
+)
+
+// parts are what a command works with: built in order, closed in the opposite
+// order.
+type parts struct {
+	log         *slog.Logger
+	models      map[string]answer.Model
+	parser      *parse.Pool
+	collections []*collection // the default first
+}
+
+// collection is a collection with what answers from it.
+type collection struct {
+	name    string
+	model   string
+	space   indexer.Space
+	indexer *indexer.Indexer
+	answers *answer.Answerer
+}
+
+// newLog returns the logger that the configuration asks for.
+func newLog(c LogConfig, w io.Writer) *slog.Logger {
+	var level slog.Level
+	_ = level.UnmarshalText([]byte(c.Level)) // Validate has checked it
+	o := &slog.HandlerOptions{Level: level}
+	if c.Format == "json" {
+		return slog.New(slog.NewJSONHandler(w, o))
+	}
+	return slog.New(slog.NewTextHandler(w, o))
+}
+
+// build opens everything. The caller runs the collections and closes the parts.
+func build(ctx context.Context, c *Config, log *slog.Logger) (_ *parts, err error) {
+	p := &parts{log: log, models: map[string]answer.Model{}}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, p.close())
+		}
+	}()
+	if err := os.MkdirAll(c.Data, 0o700); err != nil {
+		return nil, fmt.Errorf("creating the data directory: %w; choose another with --data", err)
+	}
+	for name, m := range c.Models {
+		if !c.speaks(name) {
+			continue
+		}
+		model, err := language(ctx, name, m)
+		if err != nil {
+			return nil, err
+		}
+		p.models[name] = answer.Model{Model: model, Window: m.Context}
+	}
+	if p.parser, err = newParser(filepath.Join(c.Data, "cache"), log); err != nil {
+		return nil, err
+	}
+	names := make([]string, 0, len(c.Collections))
+	for name := range c.Collections {
+		names = append(names, name)
+	}
+	slices.SortFunc(names, func(a, b string) int {
+		switch {
+		case a == b:
+			return 0
+		case a == defaultCollection, b != defaultCollection && a < b:
+			return -1
+		}
+		return 1
+	})
+	for _, name := range names {
+		col, err := p.open(ctx, c, name)
+		if err != nil {
+			return nil, err
+		}
+		p.collections = append(p.collections, col)
+	}
+	return p, nil
+}
+
+// speaks reports whether a configured model is a language model for someone:
+// one that only embeds is none.
+func (c *Config) speaks(name string) bool {
+	embeds := false
+	for _, col := range c.Collections {
+		if col.Model == name {
+			return true
+		}
+		embeds = embeds || col.Embedder == name
+	}
+	return !embeds
+}
+
+func newParser(cache string, log *slog.Logger) (*parse.Pool, error) {
+	exe, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("finding this program's own file, which reads documents in processes of its own: %w", err)
+	}
+	return parse.NewPool(parse.PoolOptions{
+		Exe:      []string{exe, "parse", "--worker"},
+		CacheDir: cache,
+		Log:      log,
+	}), nil
+}
+
+func (p *parts) open(ctx context.Context, c *Config, name string) (*collection, error) {
+	cc := c.Collections[name]
+	space, err := spaceOf(ctx, c, cc.Embedder)
+	if err != nil {
+		return nil, err
+	}
+	log := p.log
+	if len(c.Collections) > 1 {
+		log = log.With("collection", name)
+	}
+	o := indexer.Options{Dir: filepath.Join(c.Data, "collections", name), Space: space, Parser: p.parser, Log: log}
+	for _, s := range cc.Sources {
+		if s.Kafka != nil {
+			o.Topics = append(o.Topics, topicOf(s))
+			continue
+		}
+		o.Folders = append(o.Folders, indexer.Folder{Name: s.Name, Path: s.Folder, Exclude: s.Exclude, Never: []string{c.Data}})
+	}
+	x, err := indexer.Open(o)
+	if err != nil {
+		return nil, err
+	}
+	a, err := answer.New(answer.Options{Retriever: x, Models: p.models, Default: cc.Model, Closeness: closenessOf(cc.Embedder), Log: log})
+	if err != nil {
+		return nil, errors.Join(err, x.Close())
+	}
+	return &collection{name: name, model: cc.Model, space: space, indexer: x, answers: a}, nil
+}
+
+func topicOf(s SourceConfig) indexer.Topic {
+	k := s.Kafka
+	t := indexer.Topic{
+		Name: s.Name, Brokers: k.Brokers, Topic: k.Topic, JSON: k.Format == "json",
+		TextField: k.Text, TitleField: k.Title, TLS: k.TLS, SASL: k.SASL, User: k.User,
+	}
+	if k.PasswordEnv != "" {
+		t.Password = os.Getenv(k.PasswordEnv)
+	}
+	return t
+}
+
+// closenessOf is from which cosine a passage counts as relevant although it
+// shares no word with the question. It was measured for the built-in embedder;
+// of others it is not known, and words decide.
+func closenessOf(embedder string) answer.Closeness {
+	if embedder != builtinEmbedder {
+		return answer.Closeness{}
+	}
+	return answer.Closeness{English: .53, Other: .17}
+}
+
+// spaceOf builds an embedder.
+func spaceOf(ctx context.Context, c *Config, name string) (indexer.Space, error) {
+	if name == builtinEmbedder {
+		e, err := embed.Builtin()
+		if err != nil {
+			return indexer.Space{}, fmt.Errorf("the built-in embedder: %w", err)
+		}
+		return indexer.Space{Name: embed.BuiltinName, Dims: e.Dims(), Weight: embed.BuiltinWeight, Embedder: e}, nil
+	}
+	m := c.Models[name]
+	if m.Provider == "anthropic" {
+		return indexer.Space{}, usage(fmt.Errorf("embedder %q: provider %s has no embeddings here; use one of OpenAI's protocol", name, m.Provider))
+	}
+	e, err := embed.NewOpenAI(embed.Config{BaseURL: m.BaseURL, Key: m.key, Model: m.Model, Dims: m.Dims})
+	if err != nil {
+		return indexer.Space{}, usage(fmt.Errorf("embedder %q: %w", name, err))
+	}
+	dims, err := e.Dims(ctx)
+	if err != nil {
+		return indexer.Space{}, fmt.Errorf("embedder %q: asking how long its vectors are: %w; if it is not always there, say so with dims in the configuration", name, err)
+	}
+	weight := m.Weight
+	if weight == 0 {
+		weight = embed.OpenAIWeight
+	}
+	return indexer.Space{Name: e.Name(), Dims: dims, Weight: weight, Embedder: e}, nil
+}
+
+// run keeps all collections live until ctx ends or one fails.
+func (p *parts) run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	errs := make([]error, len(p.collections))
+	var wg sync.WaitGroup
+	for i, col := range p.collections {
+		wg.Go(func() {
+			defer cancel()
+			if err := col.indexer.Run(ctx); err != nil {
+				errs[i] = fmt.Errorf("collection %s: %w", col.name, err)
+			}
+		})
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
+// languages are the models without what answering needs to know of them.
+func (p *parts) languages() map[string]llm.Model {
+	ms := make(map[string]llm.Model, len(p.models))
+	for name, m := range p.models {
+		ms[name] = m.Model
+	}
+	return ms
+}
+
+func (p *parts) close() error {
+	var errs []error
+	for _, col := range slices.Backward(p.collections) {
+		errs = append(errs, col.indexer.Close())
+	}
+	if p.parser != nil {
+		errs = append(errs, p.parser.Close())
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,136 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"time"
+
+	"github.com/ragserver/ragserver/api"
+	"github.com/ragserver/ragserver/web"
+)
+
+// grace is how long requests may go on when the server is told to stop.
+const grace = 10 * time.Second
+
+// serve is the main command: it builds the parts in order, serves until ctx
+// ends, and stops them in the opposite order.
+func serve(ctx context.Context, c *Config, stdout, stderr io.Writer) (err error) {
+	bar := newProgress(stderr)
+	if bar != nil && c.Log.Level == "info" {
+		c.Log.Level = "warn" // the bar and the address line say what matters
+	}
+	log := newLog(c.Log, stderr)
+
+	var keys *api.Keys
+	if !c.NoAuth {
+		if keys, err = keysFor(c); err != nil {
+			return err
+		}
+	}
+	ln, err := net.Listen("tcp", c.Listen)
+	if err != nil {
+		return fmt.Errorf("listening on %s: %w", c.Listen, err)
+	}
+	defer ln.Close()
+
+	p, err := build(ctx, c, log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, p.close()) }()
+
+	cols := make([]api.Collection, len(p.collections))
+	for i, col := range p.collections {
+		cols[i] = col.forAPI()
+	}
+	server, err := api.New(api.Options{
+		Version: version(), Collections: cols, Models: p.languages(), Keys: keys,
+		Hosts: c.Hosts, Origins: c.Origins, Page: web.Handler(web.Options{Dir: os.Getenv("RAGSERVER_WEB_DIR")}), Log: log,
+	})
+	if err != nil {
+		return err
+	}
+
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	running := make(chan error, 1)
+	go func() { running <- p.run(ctx); stop() }()
+	serving := make(chan error, 1)
+	go func() { serving <- server.Serve(ctx, ln, grace); stop() }()
+
+	p.announce(ctx, c, ln.Addr(), bar, stdout)
+	<-ctx.Done()
+	return errors.Join(<-serving, <-running)
+}
+
+// keysFor returns the keys without which nothing is served, nil on loopback
+// with no keys made.
+func keysFor(c *Config) (*api.Keys, error) {
+	keys, err := openKeys(c)
+	if err != nil {
+		return nil, err
+	}
+	all, err := keys.List()
+	switch {
+	case err != nil:
+		return nil, err
+	case len(all) > 0:
+		return keys, nil
+	case loopback(c.Listen):
+		return nil, nil
+	}
+	return nil, usage(fmt.Errorf("%s can be reached from other machines, and there is no key: make one with `ragserver key add NAME --data %s`, or let everyone in with --no-auth", c.Listen, c.Data))
+}
+
+// loopback reports whether an address can only be reached from this machine.
+func loopback(listen string) bool {
+	host, _, err := net.SplitHostPort(listen)
+	if err != nil {
+		return false
+	}
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// announce tells, once the folders have been read, where the server is and what
+// to try: on a terminal in words, else in the log.
+func (p *parts) announce(ctx context.Context, c *Config, addr net.Addr, bar *progress, stdout io.Writer) {
+	url := "http://" + reachable(addr)
+	p.log.Info("serving", "url", url, "data", c.Data, "collections", len(p.collections))
+	if bar == nil {
+		return
+	}
+	fmt.Fprintf(stdout, "ragserver on %s\n", url)
+	for _, col := range p.collections {
+		bar.watch(ctx, col.indexer)
+	}
+	if ctx.Err() != nil {
+		return
+	}
+	documents, chunks, unread := 0, 0, 0
+	for _, col := range p.collections {
+		s := col.stats()
+		documents, chunks, unread = documents+s.live, chunks+s.chunks, unread+s.unread
+	}
+	also := ""
+	if unread > 0 {
+		also = fmt.Sprintf(" (%d could not be read: see the page)", unread)
+	}
+	fmt.Fprintf(stdout, "%d documents in %d chunks are live%s. Try:\n  curl %s/api/ask -d '{\"question\": \"What is this about?\"}'\n", documents, chunks, also, url)
+}
+
+// reachable is the address to call when the server listens on addr.
+func reachable(addr net.Addr) string {
+	host, port, err := net.SplitHostPort(addr.String())
+	if err != nil {
+		return addr.String()
+	}
+	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return net.JoinHostPort(host, port)
+}
