@@ -97,7 +97,6 @@ func AsyncBatch[T, R any](t *Table[T], name string, f func(ctx context.Context, 
 	out := table[R]("async", t.n).Named(name)
 	n := out.n
 	n.keys, n.keeps = "kept", "row and result by key, open requests"
-	n.once = true
 	if o.Provisional != nil && o.ProvisionalAfter <= 0 {
 		n.g.problem("pipeline: %s has Provisional but no ProvisionalAfter", n)
 	}

@@ -54,7 +54,7 @@ func (r *run) checkPlan() error {
 		was, known := saved[name]
 		switch {
 		case known && was != n.fingerprint:
-			errs = append(errs, fmt.Errorf("pipeline: the state of %s in %s was saved for other rows: saved %s, now %s; give the table another name and run with DropUnknownState, or remove the directory to read everything again",
+			errs = append(errs, fmt.Errorf("pipeline: the state of %s in %s was saved for other rows: saved %s, now %s; remove the directory, so that everything is read again, or go back to the former rows",
 				n, r.o.state, was, n.fingerprint))
 		case !known && len(saved) > 0 && n.missedInput(saved):
 			errs = append(errs, fmt.Errorf("pipeline: %s is new, but the state in %s has been built from input that it never saw: give its source another name, so that the source is read again, or remove the directory",

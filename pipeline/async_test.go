@@ -1,0 +1,460 @@
+package pipeline_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	. "github.com/ragserver/ragserver/pipeline"
+	"github.com/ragserver/ragserver/pipeline/pipelinetest"
+)
+
+func TestAsyncIncremental(t *testing.T) {
+	pipelinetest.Incremental(t, pipelinetest.Case[row, groupSum]{
+		Row: rows(),
+		Plan: func(g *Graph, in *Table[row]) *Table[groupSum] {
+			slow := AsyncBatch(in, "slow", func(_ context.Context, rows []row) ([]row, []error) {
+				out, errs := make([]row, len(rows)), make([]error, len(rows))
+				for i, r := range rows {
+					if r.V == 4 {
+						errs[i] = errors.New("four")
+					}
+					out[i] = row{Group: r.Group + "!", V: r.V * r.V}
+				}
+				return out, errs
+			}, AsyncOptions[row, row]{Workers: 2, Batch: 3})
+			sums := foldByGroup(slow)
+			return Async(sums, "slower", func(_ context.Context, s groupSum) (groupSum, error) {
+				s.Group = strings.ToUpper(s.Group)
+				return s, nil
+			}, AsyncOptions[groupSum, groupSum]{})
+		},
+		Want: func(rows []row) []groupSum {
+			rows = slices.DeleteFunc(slices.Clone(rows), func(r row) bool { return r.V == 4 })
+			for i, r := range rows {
+				rows[i] = row{Group: strings.ToUpper(r.Group) + "!", V: r.V * r.V}
+			}
+			return naiveFoldBy(rows)
+		},
+		Later: true,
+	})
+}
+
+// stage is an asynchronous stage under test, in a bubble of fake time.
+type stage struct {
+	t     *testing.T
+	g     *Graph
+	feed  *pipelinetest.Feed[string]
+	sink  *pipelinetest.Collect[string]
+	errs  *pipelinetest.Collect[RowError]
+	mu    sync.Mutex
+	calls []string
+	open  map[string]chan answer // calls waiting for the test to answer
+	stop  context.CancelFunc
+	done  chan error
+}
+
+type answer struct {
+	result string
+	err    error
+}
+
+// newStage runs a stage whose calls wait until the test answers them.
+func newStage(t *testing.T, o AsyncOptions[string, string], opts ...Option) *stage {
+	s := &stage{t: t, open: map[string]chan answer{}, sink: &pipelinetest.Collect[string]{OneRowAKey: true}, errs: &pipelinetest.Collect[RowError]{}}
+	s.run(o, opts...)
+	return s
+}
+
+func (s *stage) run(o AsyncOptions[string, string], opts ...Option) {
+	s.g = New(append([]Option{Workers(2)}, opts...)...)
+	s.feed = pipelinetest.NewFeed[string]()
+	out := Async(From(s.g, "in", s.feed), "stage", s.call, o)
+	To(out, "out", s.sink)
+	To(s.g.Errors(), "errors", s.errs)
+	ctx, stop := context.WithCancel(s.t.Context())
+	s.stop, s.done = stop, make(chan error, 1)
+	go func() { s.done <- s.g.Run(ctx) }()
+}
+
+func (s *stage) end() {
+	s.stop()
+	if err := <-s.done; err != nil {
+		s.t.Errorf("Run: %v", err)
+	}
+	for _, err := range []error{s.sink.Err(), s.errs.Err()} {
+		if err != nil {
+			s.t.Error(err)
+		}
+	}
+}
+
+func (s *stage) call(ctx context.Context, row string) (string, error) {
+	c := make(chan answer, 1)
+	s.mu.Lock()
+	s.calls = append(s.calls, row)
+	s.open[row] = c
+	s.mu.Unlock()
+	defer func() {
+		s.mu.Lock()
+		delete(s.open, row)
+		s.mu.Unlock()
+	}()
+	select {
+	case a := <-c:
+		return a.result, a.err
+	case <-ctx.Done():
+		return "", ctx.Err()
+	}
+}
+
+// set makes row the row of key k; "" retracts it.
+func (s *stage) set(k, row string) {
+	n := 1
+	if row == "" {
+		n = -1
+	}
+	s.feed.Upsert(Change[string]{Key: KeyOf(k), Row: row, N: n})
+	s.settle()
+}
+
+// settle waits until nothing moves but the clock.
+func (s *stage) settle() {
+	synctest.Wait()
+	time.Sleep(50 * time.Millisecond) // two epochs, of fake time
+	synctest.Wait()
+}
+
+func (s *stage) answer(row string, a answer) {
+	s.t.Helper()
+	s.mu.Lock()
+	c := s.open[row]
+	s.mu.Unlock()
+	if c == nil {
+		s.t.Fatalf("nobody asks for %q; running: %v", row, s.running())
+	}
+	c <- a
+	s.settle()
+}
+
+func (s *stage) running() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Sorted(maps.Keys(s.open))
+}
+
+func (s *stage) expect(what string, want ...string) {
+	s.t.Helper()
+	if got := slices.Sorted(maps.Keys(s.sink.Rows())); !slices.Equal(got, want) {
+		s.t.Errorf("%s: the table has %q, want %q", what, got, want)
+	}
+}
+
+func (s *stage) failed(what string, want ...string) {
+	s.t.Helper()
+	got := slices.Sorted(maps.Keys(s.errs.Rows()))
+	if len(got) != len(want) {
+		s.t.Fatalf("%s: errors %q, want %q", what, got, want)
+	}
+	for i := range got {
+		if !strings.Contains(got[i], want[i]) {
+			s.t.Errorf("%s: error %q, want %q", what, got[i], want[i])
+		}
+	}
+}
+
+func (s *stage) asked(what string, want ...string) {
+	s.t.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !slices.Equal(s.calls, want) {
+		s.t.Errorf("%s: asked for %q, want %q", what, s.calls, want)
+	}
+}
+
+func bubble(t *testing.T, f func(t *testing.T)) { t.Helper(); synctest.Test(t, f) }
+
+func TestAsyncUpdateKeepsTheOldResult(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := newStage(t, AsyncOptions[string, string]{Workers: 4})
+		defer s.end()
+		s.set("k", "v1")
+		s.expect("before the answer")
+		s.answer("v1", answer{result: "r1"})
+		s.expect("answered", "r1")
+		before := s.sink.Applies()
+		s.set("k", "v2")
+		s.expect("while the new version is asked for", "r1")
+		s.set("k", "v3")
+		if got := s.running(); !slices.Equal(got, []string{"v3"}) {
+			t.Errorf("running %q: the call for the version in between should have been cancelled", got)
+		}
+		s.answer("v3", answer{result: "r3"})
+		s.expect("answered again", "r3")
+		if n := s.sink.Applies() - before; n != 1 {
+			t.Errorf("the switch took %d epochs, want one", n)
+		}
+		s.set("k", "v4")
+		s.set("k", "v3")
+		s.expect("back to a version that has been answered", "r3")
+		if got := s.running(); len(got) != 0 {
+			t.Errorf("still running: %q", got)
+		}
+		s.set("k", "")
+		s.expect("deleted")
+		s.asked("in all", "v1", "v2", "v3", "v4")
+	})
+}
+
+func TestAsyncDeleteOvertakes(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := newStage(t, AsyncOptions[string, string]{Workers: 1, MaxRows: 2})
+		defer s.end()
+		for i := range 6 {
+			s.set(fmt.Sprint(i), fmt.Sprint("v", i))
+		}
+		if got := s.running(); !slices.Equal(got, []string{"v0"}) {
+			t.Fatalf("running %q", got)
+		}
+		var gone []Change[string]
+		for i := range 5 { // running, at hand, and in the state
+			gone = append(gone, Change[string]{Key: KeyOf(fmt.Sprint(i)), N: -1})
+		}
+		s.feed.Upsert(gone...)
+		s.settle()
+		if got := s.running(); !slices.Equal(got, []string{"v5"}) {
+			t.Fatalf("running %q: deletes must go at once", got)
+		}
+		s.answer("v5", answer{result: "r5"})
+		s.expect("in the end", "r5")
+		s.asked("deletes overtake", "v0", "v5")
+	})
+}
+
+func TestAsyncFailures(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := newStage(t, AsyncOptions[string, string]{Workers: 4, Retries: 2, Backoff: time.Second})
+		defer s.end()
+		s.set("k", "v1")
+		for range 3 {
+			s.answer("v1", answer{err: errors.New("no luck")})
+			s.expect("while it fails")
+			time.Sleep(2 * time.Second)
+			synctest.Wait()
+		}
+		s.failed("after the retries", "no luck")
+		s.asked("with retries", "v1", "v1", "v1")
+		s.set("k", "v2")
+		s.failed("while the new version is asked for", "no luck")
+		s.answer("v2", answer{result: "r2"})
+		s.failed("after a version that works")
+		s.expect("after a version that works", "r2")
+		s.set("k", "v3")
+		s.answer("v3", answer{err: Permanent(errors.New("never"))})
+		s.failed("a permanent error", "never")
+		s.expect("a version that fails has no result")
+		s.set("k", "")
+		s.failed("the row is gone")
+	})
+}
+
+func TestAsyncPanicsAndWrongCounts(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g := New(Workers(1))
+		feed := pipelinetest.NewFeed[string]()
+		errs := &pipelinetest.Collect[RowError]{}
+		out := &pipelinetest.Collect[string]{}
+		table := AsyncBatch(From(g, "in", feed), "stage", func(_ context.Context, rows []string) ([]string, []error) {
+			if rows[0] == "panic" {
+				panic("oh")
+			}
+			return nil, nil
+		}, AsyncOptions[string, string]{Retries: 5, Backoff: time.Hour})
+		To(table, "out", out)
+		To(g.Errors(), "errors", errs)
+		feed.Send(Change[string]{KeyOf("a"), "panic", 1}, Change[string]{KeyOf("b"), "short", 1})
+		feed.End()
+		if err := g.Run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		got := fmt.Sprint(errs.Rows())
+		if !strings.Contains(got, "panic: oh") || !strings.Contains(got, "given 1 rows and returned 0 results") {
+			t.Errorf("errors: %v", got)
+		}
+	})
+}
+
+func TestAsyncDeadline(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		release := make(chan struct{})
+		g := New(Workers(1), Static())
+		feed := pipelinetest.NewFeed[string]()
+		errs := &pipelinetest.Collect[RowError]{}
+		out := &pipelinetest.Collect[string]{}
+		table := Async(From(g, "in", feed), "stage", func(ctx context.Context, row string) (string, error) {
+			switch row {
+			case "polite":
+				<-ctx.Done()
+				return "", ctx.Err()
+			case "deaf":
+				<-release // ignores its context
+			}
+			return row, nil
+		}, AsyncOptions[string, string]{Deadline: time.Minute})
+		To(table, "out", out)
+		To(g.Errors(), "errors", errs)
+		for _, r := range []string{"deaf", "polite", "quick"} {
+			feed.Send(Change[string]{KeyOf(r), r, 1})
+		}
+		feed.End()
+		if err := g.Run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if got := out.Rows(); !maps.Equal(got, map[string]int{"quick": 1}) {
+			t.Errorf("results %v", got)
+		}
+		if got := fmt.Sprint(errs.Rows()); strings.Count(got, "deadline exceeded") != 2 {
+			t.Errorf("errors %v", got)
+		}
+		close(release)
+	})
+}
+
+func TestAsyncDeafCallsAreBounded(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		release := make(chan struct{})
+		g := New(Workers(1), Static())
+		feed := pipelinetest.NewFeed[int]()
+		errs := &pipelinetest.Collect[RowError]{}
+		var mu sync.Mutex
+		calls := 0
+		table := Async(From(g, "in", feed), "stage", func(context.Context, int) (int, error) {
+			mu.Lock()
+			calls++
+			mu.Unlock()
+			<-release
+			return 0, nil
+		}, AsyncOptions[int, int]{Deadline: time.Minute})
+		To(table, "out", &pipelinetest.Collect[int]{})
+		To(g.Errors(), "errors", errs)
+		for i := range 50 {
+			feed.Send(Change[int]{KeyOf(fmt.Sprint(i)), i, 1})
+		}
+		feed.End()
+		if err := g.Run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		if calls != 4 || len(errs.Rows()) != 50 {
+			t.Errorf("%d calls, %d errors; want 4 and 50", calls, len(errs.Rows()))
+		}
+		close(release)
+	})
+}
+
+func TestAsyncPriority(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := newStage(t, AsyncOptions[string, string]{Workers: 1, MaxRows: 3, Priority: func(row string) int {
+			if strings.HasPrefix(row, "live") {
+				return 1
+			}
+			return 0
+		}})
+		defer s.end()
+		for i := range 8 { // more than there is room for
+			s.set(fmt.Sprint(i), fmt.Sprint("scan", i))
+		}
+		for i := range 5 {
+			s.set(fmt.Sprint("l", i), fmt.Sprint("live", i))
+		}
+		for range 13 {
+			s.answer(s.running()[0], answer{result: "r"})
+		}
+		s.asked("by priority, then by age", "scan0", "live0", "live1", "live2", "live3", "live4",
+			"scan1", "scan2", "scan3", "scan4", "scan5", "scan6", "scan7")
+	})
+}
+
+func TestAsyncProvisional(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		o := AsyncOptions[string, string]{Workers: 4, ProvisionalAfter: 500 * time.Millisecond,
+			Provisional: func(row string) (string, bool) { return "for now " + row, row != "never" }}
+		s := newStage(t, o)
+		defer s.end()
+		s.set("quick", "q")
+		s.answer("q", answer{result: "Q"})
+		s.set("k", "v1")
+		s.set("n", "never")
+		s.expect("at first", "Q")
+		time.Sleep(600 * time.Millisecond)
+		synctest.Wait()
+		s.expect("half a second later", "Q", "for now v1")
+		s.answer("v1", answer{result: "r1"})
+		s.expect("with the result", "Q", "r1")
+		s.set("k", "v2")
+		s.expect("the old one at first", "Q", "r1")
+		time.Sleep(600 * time.Millisecond)
+		synctest.Wait()
+		s.expect("then the provisional one", "Q", "for now v2")
+		s.answer("v2", answer{err: errors.New("no")})
+		s.expect("which goes when the call fails", "Q")
+		s.failed("and the error comes", "no")
+	})
+}
+
+func TestAsyncTwoRowsOneKey(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := newStage(t, AsyncOptions[string, string]{Workers: 2})
+		defer s.end()
+		k := KeyOf("k")
+		s.feed.Send(Change[string]{k, "b", 1}, Change[string]{k, "a", 1})
+		s.settle()
+		s.failed("two rows", "several rows have this key")
+		s.answer("a", answer{result: "A"})
+		s.expect("the first counts", "A")
+		s.feed.Send(Change[string]{k, "a", -1})
+		s.settle()
+		s.failed("one row again")
+		s.answer("b", answer{result: "B"})
+		s.expect("the other one", "B")
+	})
+}
+
+// TestAsyncRestart: what was asked is asked again, what was answered is not.
+func TestAsyncRestart(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		fs := pipelinetest.NewCrashFS(1)
+		o := AsyncOptions[string, string]{Workers: 4}
+		s := newStage(t, o, StateOn(fs, "state"))
+		for _, k := range []string{"a", "b", "c", "d"} {
+			s.set(k, k)
+		}
+		s.answer("a", answer{result: "A"})
+		s.answer("b", answer{err: errors.New("bad")})
+		s.expect("before", "A")
+		s.end()
+		s.calls = nil
+		s.run(o, StateOn(fs.Restart(2), "state"), Workers(3))
+		defer s.end()
+		s.settle()
+		if got := s.running(); !slices.Equal(got, []string{"c", "d"}) {
+			t.Fatalf("after the restart %q are asked for", got)
+		}
+		s.expect("after the restart", "A")
+		s.failed("after the restart", "bad")
+		s.answer("c", answer{result: "C"})
+		s.set("a", "")
+		s.set("b", "")
+		s.set("d", "")
+		s.failed("after the delete")
+		s.expect("in the end", "C")
+	})
+}
