@@ -113,7 +113,7 @@ type Writer interface {
 
 // Summarizer makes one text of several.
 type Summarizer interface {
-	Summarize(ctx context.Context, texts []string, model string) (string, error)
+	Summarize(ctx context.Context, texts []string, model string) (string, llm.Usage, error)
 }
 
 // Collection is one collection, as parts. Search, Ask, View, Content,

@@ -120,7 +120,7 @@ func (s *Server) askEvents(r *http.Request, c *Collection, q answer.Question, se
 func (s *Server) whole(c *Collection, a *answer.Answer) (AskAnswer, error) {
 	list, err := s.sources(c, a.Sources)
 	out := AskAnswer{
-		Answer: a.Text, Kind: string(a.Kind), Model: a.Model, Notice: a.Notice, Sources: list, Epoch: a.Epoch,
+		Answer: a.Text, Kind: string(a.Kind), Model: a.Model, Notice: a.Notice, Best: a.Best, Short: a.Short, Sources: list, Epoch: a.Epoch,
 		RetrievalMS: milliseconds(a.Retrieval), TotalMS: milliseconds(a.Total),
 	}
 	if a.Usage != (llm.Usage{}) {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"log/slog"
 	"maps"
 	"math"
 	"net/http"
@@ -546,11 +547,11 @@ func (e *engine) Settle(ctx context.Context, st indexer.Status) (indexer.Status,
 	}
 }
 
-func (e *engine) Summarize(_ context.Context, texts []string, model string) (string, error) {
+func (e *engine) Summarize(_ context.Context, texts []string, model string) (string, llm.Usage, error) {
 	if e.fail != nil {
-		return "", e.fail
+		return "", llm.Usage{}, e.fail
 	}
-	return fmt.Sprintf("%d texts by %s: %s", len(texts), cmp.Or(model, "default"), texts[0]), nil
+	return fmt.Sprintf("%d texts by %s: %s", len(texts), cmp.Or(model, "default"), texts[0]), e.usage, nil
 }
 
 // echo is a language model that repeats the last message, word by word.
@@ -581,7 +582,7 @@ func newServer(t testing.TB, change ...func(*Options)) (*engine, *Server) {
 	e.add("docs", "policies/refunds.md", "Refunds are paid within 14 days. Ask the desk.\n\nGift cards are never refunded.", map[string]any{"team": "legal", "year": 2024.0})
 	e.add("docs", "überblick/größen.md", "Schuhgrößen: 36 bis 47. Größen über 47 auf Anfrage.\n\nFür Kinder gibt es Größe 20 bis 35 – süß!", map[string]any{"team": "shop"})
 	c := e.collection("default")
-	o := Options{Version: "test", Collections: []Collection{c}}
+	o := Options{Version: "test", Collections: []Collection{c}, Log: slog.New(slog.DiscardHandler)}
 	for _, f := range change {
 		f(&o)
 	}

@@ -21,13 +21,9 @@ import (
 
 const requestID = "X-Request-Id"
 
-const (
-	// apiCSP lets a reply of the API do nothing, should a browser show it.
-	apiCSP = "default-src 'none'; frame-ancestors 'none'"
-	// pageCSP lets the page use what the server itself serves.
-	pageCSP = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; font-src 'self'; " +
-		"connect-src 'self'; manifest-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
+// apiCSP lets a reply do nothing, should a browser show it. The page sets a
+// policy of its own.
+const apiCSP = "default-src 'none'; frame-ancestors 'none'"
 
 // identify gives every request an id, the caller's if it has a plain one.
 func (s *Server) identify(next http.Handler) http.Handler {

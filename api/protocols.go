@@ -15,12 +15,13 @@ func (s *Server) newPathway() *pathway.Server {
 	return &pathway.Server{
 		Version:    s.o.Version,
 		KnownModel: s.knownModel,
+		Used:       s.metrics.used,
 		Collection: func(name string) (pathway.Collection, error) {
 			c, err := s.collection(name)
 			if err != nil {
 				return pathway.Collection{}, err
 			}
-			out := pathway.Collection{Search: c.Search, Ask: c.Ask, View: c.View(), Waiting: c.waiting}
+			out := pathway.Collection{Search: c.Search, Ask: c.Ask, View: c.View(), Waiting: c.waiting, Model: c.Model}
 			if c.Summarize != nil {
 				out.Summarize = c.Summarize
 			}

@@ -240,7 +240,6 @@ func (s *Server) page(w http.ResponseWriter, r *http.Request) {
 		s.failed(w, r, fault.New(http.StatusNotFound, "not_found", "there is nothing at %s; /openapi.json lists the routes", r.URL.Path), fail)
 		return
 	}
-	w.Header().Set("Content-Security-Policy", pageCSP)
 	s.o.Page.ServeHTTP(w, r)
 }
 

@@ -80,6 +80,8 @@ type AskAnswer struct {
 	Kind        string   `json:"kind" enum:"generated,extractive,nothing_found"`
 	Model       string   `json:"model,omitempty"`
 	Notice      string   `json:"notice,omitempty" doc:"Why the answer is less than asked for."`
+	Best        string   `json:"best,omitempty" doc:"The sentence of the passages that answers best, whoever wrote the answer."`
+	Short       string   `json:"short,omitempty" doc:"The few words of best that answer."`
 	Sources     []Source `json:"sources"`
 	Epoch       uint64   `json:"epoch"`
 	Usage       *Usage   `json:"usage,omitempty"`

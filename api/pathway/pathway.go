@@ -18,6 +18,7 @@
 package pathway
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"iter"
@@ -29,6 +30,7 @@ import (
 	"github.com/ragserver/ragserver/api/internal/selection"
 	"github.com/ragserver/ragserver/indexer"
 	"github.com/ragserver/ragserver/indexer/index"
+	"github.com/ragserver/ragserver/llm"
 	"github.com/ragserver/ragserver/llm/answer"
 )
 
@@ -51,7 +53,7 @@ type View interface {
 
 // Summarizer makes one text of several.
 type Summarizer interface {
-	Summarize(ctx context.Context, texts []string, model string) (string, error)
+	Summarize(ctx context.Context, texts []string, model string) (string, llm.Usage, error)
 }
 
 // Collection is what the contract is served from.
@@ -62,6 +64,7 @@ type Collection struct {
 	// Waiting gives the documents that are on their way into the index.
 	Waiting   func() []indexer.Status
 	Summarize Summarizer // nil if there is no model
+	Model     string     // the one that is asked when a request names none
 }
 
 // Server answers the contract's routes.
@@ -70,7 +73,9 @@ type Server struct {
 	Collection func(name string) (Collection, error)
 	// KnownModel refuses names of models that are not configured.
 	KnownModel func(name string) error
-	Version    string
+	// Used is told what a summary cost.
+	Used    func(model string, u llm.Usage)
+	Version string
 }
 
 const (
@@ -189,9 +194,10 @@ func (s *Server) Summarize(w http.ResponseWriter, r *http.Request) error {
 	if c.Summarize == nil {
 		return fault.New(http.StatusServiceUnavailable, "no_model", "a summary needs a language model and none is configured; add one under `models`")
 	}
-	text, err := c.Summarize.Summarize(r.Context(), texts, model)
+	text, used, err := c.Summarize.Summarize(r.Context(), texts, model)
 	if err != nil {
 		return err
 	}
+	s.Used(cmp.Or(model, c.Model), used)
 	return reply.JSON(w, r, http.StatusOK, strings.TrimSpace(text))
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/ragserver/ragserver/llm"
+	"github.com/ragserver/ragserver/llm/answer"
 )
 
 // Error is a failure as a client is told it.
@@ -77,6 +78,12 @@ var table = []struct {
 	told Error
 }{
 	{context.Canceled, Error{Status: ClientGone, Code: "canceled", Message: "the request was cancelled"}},
+	{answer.ErrUnknownModel, Error{Status: http.StatusNotFound, Code: "model_not_found",
+		Message: "no model of that name is configured; /v1/models lists them"}},
+	{answer.ErrNoModel, Error{Status: http.StatusServiceUnavailable, Code: "no_model",
+		Message: "this needs a language model and none is configured; add one under `models`"}},
+	{answer.ErrNoQuestion, Error{Status: http.StatusBadRequest, Code: "missing_field", Message: "the question is empty"}},
+	{answer.ErrNoText, Error{Status: http.StatusBadRequest, Code: "missing_field", Message: "there is nothing to summarize: all texts are empty"}},
 	{llm.ErrContextTooLong, Error{Status: http.StatusBadRequest, Code: "context_length_exceeded",
 		Message: "the conversation is too long for the model; shorten it, or ask for fewer passages"}},
 	{llm.ErrRateLimited, Error{Status: http.StatusTooManyRequests, Code: "model_rate_limited",
