@@ -31,6 +31,7 @@ const analysis = 1
 type checkpointHead struct {
 	epoch              uint64
 	contents, docs     uint64
+	rows, numbers      uint64 // all that documents have are below
 	vectorFiles        []uint64
 	analysis, wordsLen uint64
 	wordsCRC           uint64
@@ -38,7 +39,7 @@ type checkpointHead struct {
 
 func (h *checkpointHead) encode() []byte {
 	var e encoder
-	for _, v := range []uint64{h.epoch, h.contents, h.docs, h.analysis, h.wordsLen, h.wordsCRC, uint64(len(h.vectorFiles))} {
+	for _, v := range []uint64{h.epoch, h.contents, h.docs, h.rows, h.numbers, h.analysis, h.wordsLen, h.wordsCRC, uint64(len(h.vectorFiles))} {
 		e.uint(v)
 	}
 	for _, f := range h.vectorFiles {
@@ -49,7 +50,7 @@ func (h *checkpointHead) encode() []byte {
 
 func decodeHead(b []byte) (h checkpointHead, err error) {
 	d := decoder{b: b}
-	for _, v := range []*uint64{&h.epoch, &h.contents, &h.docs, &h.analysis, &h.wordsLen, &h.wordsCRC} {
+	for _, v := range []*uint64{&h.epoch, &h.contents, &h.docs, &h.rows, &h.numbers, &h.analysis, &h.wordsLen, &h.wordsCRC} {
 		*v = d.uint()
 	}
 	for range d.count() {
@@ -100,7 +101,7 @@ type snapshot struct {
 	view        *View
 	stored      []stored
 	vectorFiles []uint64 // by place
-	shift       uint
+	numbers     uint32
 	manifest    manifest
 }
 
@@ -115,7 +116,7 @@ func (x *Index) capture() (*snapshot, error) {
 	defer x.inflight.Unlock()
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	s := &snapshot{view: x.View(), shift: x.memo.shift, manifest: x.manifest}
+	s := &snapshot{view: x.View(), numbers: x.state.numbers.next, manifest: x.manifest}
 	for _, c := range x.contents {
 		l := c.loc.Load()
 		s.stored = append(s.stored, stored{c: c, file: l.number, at: l.at, applied: c.applied, written: c.written, released: c.released})
@@ -173,6 +174,7 @@ func (x *Index) writeSnapshot(s *snapshot) error {
 	n := s.manifest.Checkpoint
 	head := checkpointHead{
 		epoch: s.view.epoch, contents: uint64(len(s.stored)), docs: uint64(s.view.docs.n),
+		rows: uint64(s.view.rows), numbers: uint64(s.numbers),
 		vectorFiles: s.vectorFiles, analysis: analysis,
 	}
 	err := disk.WriteFile(x.fs, wordsName(n), func(w io.Writer) error {
@@ -305,7 +307,7 @@ func (l *loader) frame(f disk.Frame) (err error) {
 	switch f.Kind {
 	case kindHead:
 		l.head, err = decodeHead(f.Payload)
-		if err == nil && l.head.analysis == 0 {
+		if err == nil && (l.head.analysis == 0 || l.head.rows > math.MaxInt32 || l.head.numbers > math.MaxInt32) {
 			err = errFormat
 		}
 		for i, file := range l.head.vectorFiles {
@@ -350,7 +352,7 @@ func (l *loader) document(b []byte) error {
 	d := decoder{b: b}
 	doc := d.document()
 	number, n := d.uint(), d.count()
-	if d.err != nil || number > math.MaxInt32 {
+	if d.err != nil || number >= l.head.numbers {
 		return errFormat
 	}
 	x, s := l.x, l.x.state
@@ -368,11 +370,10 @@ func (l *loader) document(b []byte) error {
 	ch := &change{new: &entry{doc: doc, content: c, rows: make([]uint32, n)}, places: make([]place, n)}
 	for i := range n {
 		row, ordinal, slot := d.uint(), d.uint(), d.uint()
-		if row > math.MaxInt32 || ordinal > uint64(n) || slot > math.MaxUint32 || l.used.has(uint32(row)) {
+		if row >= l.head.rows || ordinal > uint64(n) || slot > math.MaxUint32 || l.used.has(uint32(row)) {
 			return errFormat
 		}
 		l.used.set(uint32(row))
-		s.rows.next = max(s.rows.next, uint32(row)+1)
 		ch.new.rows[i] = uint32(row)
 		ch.places[i] = place{chunk: uint32(i), ordinal: uint32(ordinal), slot: l.slot(slot)}
 	}
@@ -408,10 +409,7 @@ func (l *loader) slot(v uint64) uint32 {
 // free finds the rows and numbers between used ones.
 func (l *loader) free() {
 	s := l.x.state
-	s.numbers.next = 0
-	for n := range l.numbers.all {
-		s.numbers.next = n + 1
-	}
+	s.numbers.next, s.rows.next = l.numbers.end(), l.used.end()
 	for n := range s.numbers.next {
 		if !l.numbers.has(n) {
 			s.numbers.put(n)

@@ -85,6 +85,16 @@ func (b bitset) count() (n int) {
 	return n
 }
 
+// end is one more than the largest member, 0 if there is none.
+func (b bitset) end() uint32 {
+	for i := len(b) - 1; i >= 0; i-- {
+		if b[i] != 0 {
+			return uint32(i<<6 + bits.Len64(b[i]))
+		}
+	}
+	return 0
+}
+
 // all visits the members, ascending.
 func (b bitset) all(yield func(uint32) bool) {
 	for i, w := range b {

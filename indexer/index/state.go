@@ -164,7 +164,7 @@ func (s *state) commit(m *memo, ch *change, now int64) {
 		if s.vec == nil {
 			continue
 		}
-		s.vec.Grow(int(s.rows.next))
+		s.vec.Grow(int(row) + 1)
 		if p.slot == vector.NoSlot || !e.doc.Embedded {
 			s.vec.Clear(row)
 			continue
