@@ -16,13 +16,37 @@
 // # What a reader may count on
 //
 // A View is immutable: vector search, keyword search, filters, metadata and
-// texts all show the same epoch, take no lock and never wait for a writer.
+// texts all show the same epoch, take no lock and never wait for a writer. The
+// same query of the same view gives the same hits in the same order.
+//
+// A hybrid search asks both sides for 1,000 candidates and adds their
+// z-normalised scores (Space.Weight says how much the vectors count). Filters
+// choose the documents first: a search gives K hits whenever so many chunks
+// match. A chunk without a vector is found by its words, and competes by these.
+//
+// Keyword scores are exact. Vector candidates are exact while 2,048 chunks or
+// fewer are allowed; beyond, all one-bit codes are scanned and about one in a
+// thousand of the true best may be missed (package vector).
 //
 // # What a crash can lose
 //
 // Nothing that PutContent, PutVectors or Apply returned nil for. After Open,
 // Epoch is the last epoch applied; applying an epoch at or below it again is a
 // no-op. Half an epoch is never served.
+//
+// # What stays on disk, and how long
+//
+// Contents and vectors that no live document refers to any more are kept for ten
+// minutes (so that what comes back is neither stored nor embedded again),
+// contents that were never applied for a day. Then they are taken off the disk in
+// the background, an hour later at most. The files are described in manifest.go;
+// Check verifies them.
+//
+// # Errors
+//
+// Errors say what was refused and why. Those to be told apart: ErrNotFound,
+// *MissingError, disk.ErrLocked, and *disk.Damage, which names a damaged file. If
+// the disk is full, writing fails and can be repeated, reading goes on.
 package index
 
 import (

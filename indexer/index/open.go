@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sync/errgroup"
 	"golang.org/x/sync/singleflight"
 
 	"github.com/ragserver/ragserver/indexer/index/disk"
@@ -237,44 +239,49 @@ func (x *Index) openVectors() (err error) {
 	if err != nil {
 		return err
 	}
+	// The coarser forms are computed on all cores.
+	var work errgroup.Group
+	work.SetLimit(runtime.GOMAXPROCS(0))
 	for _, info := range x.vectors.Files() {
-		if err := x.fillShelf(info, func(i int) (ID, int64) { f := files[info.Number][i]; return f.hash, f.time }); err != nil {
-			return err
+		s, err := x.openShelf(info)
+		if err != nil {
+			return errors.Join(err, work.Wait())
 		}
+		i := m.byFile[info.Number]
+		for e, f := range files[info.Number] {
+			s.released[e] = f.time
+			if _, ok := m.slots[f.hash]; !ok {
+				m.slots[f.hash] = uint32(i)<<m.shift | uint32(e)
+			}
+		}
+		s.used = len(files[info.Number])
+		work.Go(func() error {
+			for e := range s.used {
+				s.seg.Fill(uint32(e))
+			}
+			return nil
+		})
 	}
-	return nil
+	return work.Wait()
 }
 
-// fillShelf enters all vectors of a file. The one that is appended to is copied
-// to memory, the others are mapped.
-func (x *Index) fillShelf(info disk.FileInfo, record func(int) (ID, int64)) error {
+// openShelf makes the shelf of a file. The one that is appended to is copied to
+// memory, the others are mapped.
+func (x *Index) openShelf(info disk.FileInfo) (*shelf, error) {
 	m := x.memo
-	n := int((info.Length - disk.FirstFrame) / int64(m.stride))
 	data, release, err := x.vectors.File(info.Number).Map(int(info.Length))
 	if err != nil {
-		return err
+		return nil, err
 	}
-	i, s, err := m.shelfOf(info.Number)
-	if err != nil {
-		release()
-		return err
+	if info.Number != x.vectors.Current() {
+		return m.newShelf(info.Number, data, release)
 	}
-	if info.Number == x.vectors.Current() {
+	defer release()
+	_, s, err := m.shelfOf(info.Number)
+	if err == nil {
 		copy(s.seg.Full(), data)
-		release()
-	} else {
-		s.seg, s.mapped = s.seg.Remap(data, m.layout(), release), true
 	}
-	for e := range n {
-		hash, at := record(e)
-		s.seg.Fill(uint32(e))
-		s.released[e] = at
-		if _, ok := m.slots[hash]; !ok {
-			m.slots[hash] = uint32(i)<<m.shift | uint32(e)
-		}
-	}
-	s.used = n
-	return nil
+	return s, err
 }
 
 // replay applies the batches that came after the checkpoint.

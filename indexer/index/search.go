@@ -281,6 +281,9 @@ func normalise(n, k int, score func(int) float64) (z func(float64) float64, low,
 // best sorts candidates and cuts them to K. Chunks of equal score come by their
 // identity, which is looked up for these only.
 func (s *search) best(cs []candidate) ([]candidate, error) {
+	if len(cs) > 4*s.q.K {
+		cs = notBelow(cs, s.q.K)
+	}
 	slices.SortFunc(cs, func(a, b candidate) int {
 		return cmp.Or(cmp.Compare(b.score, a.score), cmp.Compare(a.row, b.row))
 	})
@@ -302,6 +305,23 @@ func (s *search) best(cs []candidate) ([]candidate, error) {
 		i = j
 	}
 	return cs[:min(s.q.K, len(cs))], nil
+}
+
+// notBelow keeps the candidates whose score is at least the k-th best: sorting
+// all takes longer than finding them.
+func notBelow(cs []candidate, k int) []candidate {
+	scores := make([]float64, 0, k) // the best so far, falling
+	for i := range cs {
+		if s := cs[i].score; len(scores) < k || s > scores[k-1] {
+			at, _ := slices.BinarySearchFunc(scores, s, func(a, b float64) int { return cmp.Compare(b, a) })
+			if len(scores) < k {
+				scores = append(scores, 0)
+			}
+			copy(scores[at+1:], scores[at:])
+			scores[at] = s
+		}
+	}
+	return slices.DeleteFunc(cs, func(c candidate) bool { return c.score < scores[k-1] })
 }
 
 // chunkID is the identity of the chunk in a row.

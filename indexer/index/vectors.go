@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 	"unsafe"
 
@@ -59,7 +60,8 @@ func (m *memo) layout() vector.Layout {
 	return vector.Layout{Head: disk.FirstFrame + disk.FrameHead, Stride: m.stride}
 }
 
-// shelfOf gives the shelf of a file, making one in memory if it is new.
+// shelfOf gives the place and the shelf of a file, making one in memory if it is
+// new.
 func (m *memo) shelfOf(file uint64) (int, *shelf, error) {
 	if i, ok := m.byFile[file]; ok {
 		return i, m.places[i], nil
@@ -68,22 +70,30 @@ func (m *memo) shelfOf(file uint64) (int, *shelf, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	slots := 1 << m.shift
-	seg, err := vector.NewSegment(m.space, slots, mem.Bytes, m.layout(), mem.Release)
+	s, err := m.newShelf(file, mem.Bytes, mem.Release)
 	if err != nil {
-		mem.Release()
 		return 0, nil, err
 	}
-	s := &shelf{file: file, seg: seg, refs: make([]int32, slots), released: make([]int64, slots)}
-	for i := range m.places {
-		if m.places[i] == nil {
-			m.places[i], m.byFile[file] = s, i
-			return i, s, nil
-		}
+	s.mapped = false
+	return m.byFile[file], s, nil
+}
+
+// newShelf makes the shelf of a file that is mapped.
+func (m *memo) newShelf(file uint64, data []byte, release func()) (*shelf, error) {
+	slots := 1 << m.shift
+	seg, err := vector.NewSegment(m.space, slots, data, m.layout(), release)
+	if err != nil {
+		release()
+		return nil, err
 	}
-	m.places = append(m.places, s)
-	m.byFile[file] = len(m.places) - 1
-	return len(m.places) - 1, s, nil
+	s := &shelf{file: file, seg: seg, mapped: true, refs: make([]int32, slots), released: make([]int64, slots)}
+	i := slices.Index(m.places, nil)
+	if i < 0 {
+		i = len(m.places)
+		m.places = append(m.places, nil)
+	}
+	m.places[i], m.byFile[file] = s, i
+	return s, nil
 }
 
 // fill enters the vector of a frame. If the text has one already, the new slot

@@ -1,6 +1,7 @@
 package vector
 
 import (
+	"math"
 	"runtime"
 	"unsafe"
 )
@@ -84,18 +85,23 @@ func (g *Segment) Zero(i uint32) bool { return g.scale[i] == 0 }
 // Fill computes the 7-bit row of entry i from its 4-byte row.
 func (g *Segment) Fill(i uint32) {
 	v, u := g.Row(i), g.row8(i)
-	var mx float32
+	// Without their sign, floats compare as integers do.
+	var largest uint32
 	for _, y := range v {
-		mx = max(mx, y, -y)
+		largest = max(largest, math.Float32bits(y)&^(1<<31))
 	}
+	mx := math.Float32frombits(largest)
+	g.scale[i] = mx / 63
 	if mx == 0 {
 		clear(u)
-		g.scale[i] = 0
 		return
 	}
 	inv := 63 / mx
-	g.scale[i] = mx / 63
-	for j, y := range v {
-		u[j] = uint8(y*inv + 64.5)
+	for len(v) >= 8 && len(u) >= 8 {
+		x, y := (*[8]float32)(v), (*[8]uint8)(u)
+		for j := range x {
+			y[j] = uint8(int32(x[j]*inv + 64.5))
+		}
+		v, u = v[8:], u[8:]
 	}
 }
