@@ -1,0 +1,81 @@
+package main
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestReadme runs the commands that the README shows behind a prompt, in their
+// order, on a copy of the example documents and a port of its own.
+func TestReadme(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("the README's commands are for a Unix shell")
+	}
+	if _, err := exec.LookPath("curl"); err != nil {
+		t.Skip("no curl here, and the README's commands use it")
+	}
+	root, err := filepath.Abs(filepath.Join("..", ".."))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(filepath.Join(root, "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	if err := os.CopyFS(filepath.Join(dir, "examples", "docs"), os.DirFS(filepath.Join(root, "examples", "docs"))); err != nil {
+		t.Fatal(err)
+	}
+	exe := buildBinary(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	defer cancel()
+	addr := ""
+	seen := 0
+	for _, m := range regexp.MustCompile(`(?m)^    \$ (.+)$`).FindAllStringSubmatch(string(text), -1) {
+		line := m[1]
+		seen++
+		switch {
+		case strings.HasPrefix(line, "go build"):
+			continue // buildBinary did
+		case line == "./ragserver ./examples/docs":
+			addr = strings.TrimPrefix(launch(t, ctx, exe, "--data", filepath.Join(dir, "ragserver-data"), filepath.Join(dir, "examples", "docs")), "http://")
+			continue
+		case strings.HasPrefix(line, "./ragserver "):
+			line = exe + strings.TrimPrefix(line, "./ragserver")
+		}
+		line = strings.ReplaceAll(line, "127.0.0.1:8080", addr)
+		runLine(t, ctx, dir, line)
+	}
+	if seen < 6 || addr == "" {
+		t.Errorf("only %d commands were found", seen)
+	}
+}
+
+// runLine runs a line until it gives what it should: an answer with a source, or
+// hits. What was just written takes a moment.
+func runLine(t *testing.T, ctx context.Context, dir, line string) {
+	t.Helper()
+	want := map[bool]string{true: `"n":1`, false: "[1]"}[strings.Contains(line, "curl")]
+	var out []byte
+	for end := time.Now().Add(eventually); ; <-time.After(50 * time.Millisecond) {
+		cmd := exec.CommandContext(ctx, "sh", "-c", line)
+		cmd.Dir = dir
+		var err error
+		if out, err = cmd.Output(); err != nil {
+			t.Fatalf("%s: %v", line, err)
+		}
+		if strings.HasPrefix(line, "echo") || strings.Contains(string(out), want) {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("%s: no %s in\n%s", line, want, out)
+		}
+	}
+}
