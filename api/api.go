@@ -36,7 +36,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/ragserver/ragserver/api/internal/fault"
 	"github.com/ragserver/ragserver/indexer"
 	"github.com/ragserver/ragserver/indexer/index"
 	"github.com/ragserver/ragserver/llm"
@@ -62,21 +61,11 @@ type View interface {
 	Stats() index.Stats
 }
 
-// List says which rows of the status table are wanted.
-type List struct {
-	Text   string // part of the path or title, any case
-	State  indexer.State
-	Source string
-	Limit  int
-	// AfterSource and AfterPath, if not empty, want the rows behind this one.
-	AfterSource, AfterPath string
-}
-
 // Statuses is the status table.
 type Statuses interface {
 	// Documents returns the rows that are wanted, ordered by source and path,
-	// and how many there are whatever the place to begin behind and the limit.
-	Documents(List) ([]indexer.Status, int)
+	// and how many there are without After and Limit.
+	Documents(indexer.List) ([]indexer.Status, int)
 	Document(id index.ID) (indexer.Status, bool)
 	// Counts returns the documents by state and how many are on their way.
 	Counts() (states map[indexer.State]int, pending int)
@@ -91,14 +80,8 @@ type Feed interface {
 	LastEvent() uint64
 }
 
-// What a Writer's errors match if they are the caller's.
-var (
-	ErrNoSource   = fault.New(http.StatusNotFound, "source_not_found", "there is no such source; /api/sources lists them")
-	ErrReadOnly   = fault.New(http.StatusConflict, "read_only", "documents of this source are not put over this API; change them where they come from")
-	ErrNoDocument = fault.New(http.StatusNotFound, "document_not_found", "there is no document of this key; /api/documents lists what there is")
-)
-
-// Writer takes documents of callers.
+// Writer takes documents of callers. Its errors match indexer.ErrNoSource,
+// ErrReadOnly or ErrNoDocument if they are the caller's.
 type Writer interface {
 	// Put stores a document under the caller's key; it is durable when Put
 	// returns. The status says what it is called and where it stands.

@@ -35,7 +35,7 @@ var states = []indexer.State{indexer.Found, indexer.Parsing, indexer.Embedding, 
 func (s *Server) listDocuments(w http.ResponseWriter, r *http.Request) error {
 	v := r.URL.Query()
 	p := params{values: v}
-	l := List{Text: p.text("q"), State: indexer.State(p.text("state")), Source: p.text("source"), Limit: p.integer("limit")}
+	l := indexer.List{Text: p.text("q"), State: indexer.State(p.text("state")), Source: p.text("source"), Limit: p.integer("limit")}
 	if err := p.done(); err != nil {
 		return err
 	}
@@ -48,7 +48,8 @@ func (s *Server) listDocuments(w http.ResponseWriter, r *http.Request) error {
 	if l.State != "" && !slices.Contains(states, l.State) {
 		return fault.Bad("state", "there is no state %q; there are %v", l.State, states)
 	}
-	if err := l.behind(v.Get("cursor")); err != nil {
+	var err error
+	if l.After, err = placeOf(v.Get("cursor")); err != nil {
 		return err
 	}
 	c, err := s.collection(v.Get("collection"))
@@ -63,7 +64,7 @@ func (s *Server) listDocuments(w http.ResponseWriter, r *http.Request) error {
 	}
 	if len(rows) == l.Limit {
 		last := rows[len(rows)-1]
-		out.Cursor = cursor(last.Source, last.Path)
+		out.Cursor = cursor(indexer.Place{Source: last.Source, Path: last.Path})
 	}
 	return writeJSON(w, r, out)
 }
@@ -76,14 +77,14 @@ func stateNames(in map[indexer.State]int) map[string]int {
 	return out
 }
 
-func cursor(source, path string) string {
-	data, _ := json.Marshal([2]string{source, path}) // strings always can
+func cursor(p indexer.Place) string {
+	data, _ := json.Marshal([2]string{p.Source, p.Path}) // strings always can
 	return base64.RawURLEncoding.EncodeToString(data)
 }
 
-func (l *List) behind(text string) error {
+func placeOf(text string) (indexer.Place, error) {
 	if text == "" {
-		return nil
+		return indexer.Place{}, nil
 	}
 	var pair [2]string
 	data, err := base64.RawURLEncoding.DecodeString(text)
@@ -91,10 +92,9 @@ func (l *List) behind(text string) error {
 		err = json.Unmarshal(data, &pair)
 	}
 	if err != nil {
-		return fault.Bad("cursor", "the cursor is none that this server gave; start without one")
+		return indexer.Place{}, fault.Bad("cursor", "the cursor is none that this server gave; start without one")
 	}
-	l.AfterSource, l.AfterPath = pair[0], pair[1]
-	return nil
+	return indexer.Place{Source: pair[0], Path: pair[1]}, nil
 }
 
 func (s *Server) getDocument(w http.ResponseWriter, r *http.Request) error {

@@ -372,7 +372,7 @@ func (e *engine) Text(id index.ID, start, end int) (string, error) {
 // rows serves Statuses, whose method names are also those of View.
 type rows struct{ *engine }
 
-func (e rows) Documents(l List) ([]indexer.Status, int) {
+func (e rows) Documents(l indexer.List) ([]indexer.Status, int) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	var all []indexer.Status
@@ -395,7 +395,7 @@ func (e rows) Documents(l List) ([]indexer.Status, int) {
 			continue
 		}
 		total++
-		if l.AfterPath != "" && cmp.Or(strings.Compare(s.Source, l.AfterSource), strings.Compare(s.Path, l.AfterPath)) <= 0 {
+		if l.After != (indexer.Place{}) && (indexer.Place{Source: s.Source, Path: s.Path}).Compare(l.After) <= 0 {
 			continue
 		}
 		if l.Limit == 0 || len(out) < l.Limit {
@@ -517,7 +517,7 @@ func (e *engine) Delete(_ context.Context, source, key string) (indexer.Status, 
 	defer e.mu.Unlock()
 	d := e.docs[cut(source, key)]
 	if d == nil {
-		return indexer.Status{}, ErrNoDocument
+		return indexer.Status{}, fmt.Errorf("deleting: %w", indexer.ErrNoDocument)
 	}
 	delete(e.docs, d.ID)
 	e.epoch++

@@ -10,6 +10,7 @@ import (
 
 	"github.com/ragserver/ragserver/api/internal/body"
 	"github.com/ragserver/ragserver/api/internal/fault"
+	"github.com/ragserver/ragserver/indexer"
 	"github.com/ragserver/ragserver/indexer/index"
 )
 
@@ -113,12 +114,11 @@ func FuzzDocumentKey(f *testing.F) {
 }
 
 func FuzzCursor(f *testing.F) {
-	f.Add(cursor("docs", "a/b.md"))
+	f.Add(cursor(indexer.Place{Source: "docs", Path: "a/b.md"}))
 	f.Add("W10")
 	f.Add("!")
 	f.Fuzz(func(t *testing.T, text string) {
-		var l List
-		if err := l.behind(text); err != nil {
+		if _, err := placeOf(text); err != nil {
 			told(t, err)
 		}
 	})

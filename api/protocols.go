@@ -37,7 +37,7 @@ func (c *Collection) waiting() []indexer.Status {
 		return nil
 	}
 	for _, state := range []indexer.State{indexer.Found, indexer.Parsing, indexer.Embedding} {
-		rows, _ := c.Statuses.Documents(List{State: state})
+		rows, _ := c.Statuses.Documents(indexer.List{State: state})
 		out = append(out, rows...)
 	}
 	return out

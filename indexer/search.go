@@ -2,11 +2,16 @@ package indexer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/ragserver/ragserver/indexer/index"
 )
+
+// ErrEmbedder is what a search by vector alone ends with when the question
+// cannot be embedded.
+var ErrEmbedder = errors.New("the embedder does not answer")
 
 // queryEmbedTime is how long a question waits for its vector before it is
 // answered by keyword alone.
@@ -24,7 +29,7 @@ func (x *Indexer) Search(ctx context.Context, q index.Query) (index.Result, erro
 		case ctx.Err() != nil:
 			return index.Result{}, ctx.Err()
 		case q.Mode == index.Vector:
-			return index.Result{}, fmt.Errorf("indexer: embedding the question: %w", err)
+			return index.Result{}, fmt.Errorf("indexer: embedding the question: %w: %w", ErrEmbedder, err)
 		default:
 			degraded = "by keyword alone: the embedder does not answer"
 			q.Mode = index.Keyword

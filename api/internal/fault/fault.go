@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/ragserver/ragserver/indexer"
 	"github.com/ragserver/ragserver/llm"
 	"github.com/ragserver/ragserver/llm/answer"
 )
@@ -78,6 +79,14 @@ var table = []struct {
 	told Error
 }{
 	{context.Canceled, Error{Status: ClientGone, Code: "canceled", Message: "the request was cancelled"}},
+	{indexer.ErrNoSource, Error{Status: http.StatusNotFound, Code: "source_not_found",
+		Message: "there is no such source; /api/sources lists them"}},
+	{indexer.ErrReadOnly, Error{Status: http.StatusConflict, Code: "read_only",
+		Message: "documents of this source are not put over this API; change them where they come from"}},
+	{indexer.ErrNoDocument, Error{Status: http.StatusNotFound, Code: "document_not_found",
+		Message: "there is no document of this key; /api/documents lists what there is"}},
+	{indexer.ErrEmbedder, Error{Status: http.StatusBadGateway, Code: "embedder_failed", RetryAfter: 5 * time.Second,
+		Message: "the embedder does not answer, and without it there is no search by vector; try again, or search with mode keyword or hybrid"}},
 	{answer.ErrUnknownModel, Error{Status: http.StatusNotFound, Code: "model_not_found",
 		Message: "no model of that name is configured; /v1/models lists them"}},
 	{answer.ErrNoModel, Error{Status: http.StatusServiceUnavailable, Code: "no_model",

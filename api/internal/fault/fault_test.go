@@ -8,7 +8,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ragserver/ragserver/indexer"
 	"github.com/ragserver/ragserver/llm"
+	"github.com/ragserver/ragserver/llm/answer"
 )
 
 // Every kind of failure has its status, and none tells what is inside.
@@ -26,6 +28,10 @@ func TestFrom(t *testing.T) {
 		{errors.New(inner), 500, "internal", 0},
 		{fmt.Errorf(inner+": %w", context.DeadlineExceeded), 504, "timeout", 0},
 		{fmt.Errorf(inner+": %w", context.Canceled), ClientGone, "canceled", 0},
+		{fmt.Errorf(inner+": %w", indexer.ErrReadOnly), 409, "read_only", 0},
+		{fmt.Errorf(inner+": %w", indexer.ErrNoSource), 404, "source_not_found", 0},
+		{fmt.Errorf(inner+": %w", indexer.ErrEmbedder), 502, "embedder_failed", 5 * time.Second},
+		{fmt.Errorf(inner+": %w", answer.ErrNoModel), 503, "no_model", 0},
 		{model(llm.ErrTimeout), 504, "model_timeout", 7 * time.Second},
 		{&llm.Error{Kind: llm.ErrTimeout, Cause: context.DeadlineExceeded}, 504, "model_timeout", 0},
 		{model(llm.ErrUnavailable), 502, "model_unavailable", 7 * time.Second},
