@@ -22,11 +22,6 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// TestMain lets the test binary be the command: scripts run the real program.
-func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"ragserver": main})
-}
-
 // TestScripts drives the real binary through testdata/*.txtar. Besides
 // testscript's own commands there are:
 //
@@ -41,6 +36,7 @@ func TestMain(m *testing.M) {
 //	crash                       SIGKILL, and wait for the end
 //	halt                        ask to stop; the exit code must be 0
 func TestScripts(t *testing.T) {
+	bin := filepath.Dir(buildBinary(t))
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata",
 		Setup: func(env *testscript.Env) error {
@@ -49,6 +45,7 @@ func TestScripts(t *testing.T) {
 				return err
 			}
 			env.Setenv("ROOT", root)
+			env.Setenv("PATH", bin+string(filepath.ListSeparator)+env.Getenv("PATH"))
 			env.Setenv("HOME", env.WorkDir)
 			env.Setenv("XDG_CACHE_HOME", filepath.Join(env.WorkDir, ".cache"))
 			s := &scripted{}
@@ -107,10 +104,7 @@ func scriptServe(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	addr := ln.Addr().String()
 	ts.Check(ln.Close())
-	exe, err := exec.LookPath("ragserver")
-	if err != nil {
-		exe, err = lookIn(ts.Getenv("PATH"), "ragserver")
-	}
+	exe, err := lookIn(ts.Getenv("PATH"), "ragserver")
 	ts.Check(err)
 	s.cmd = exec.Command(exe, append([]string{"--listen", addr}, args...)...)
 	s.cmd.Dir = ts.MkAbs(".")
