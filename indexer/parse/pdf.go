@@ -10,11 +10,15 @@ import (
 // every page on whose text the first is not to be trusted. It belongs to a
 // worker process: both readers can be brought down by a file.
 type pdfReader struct {
+	first    firstReader
 	engine   *pdfium      // started when first needed, kept for the next file
 	cacheDir string       // of pdfium's compiled code, "" for none
 	slowOnly bool         // leave ledongthuc/pdf out: it failed on this file before
 	phase    func(string) // told what it is doing
 }
+
+// firstReader is readFast, or what a test puts in its place.
+type firstReader func(context.Context, File, Limits) ([]*pdfPage, pdfInfo)
 
 // pdfLine is a line of a page with its place in points from the lower left.
 type pdfLine struct {
@@ -42,7 +46,7 @@ func (p *pdfReader) read(b *builder, f File, _ detected) error {
 	var info pdfInfo
 	if !p.slowOnly {
 		p.phase(phaseFast)
-		pages, info = readFast(b.ctx, f, b.lim)
+		pages, info = p.first(b.ctx, f, b.lim)
 	}
 	if err := b.alive(); err != nil {
 		return err

@@ -2,6 +2,7 @@ package parse
 
 import (
 	"context"
+	"io"
 	"math"
 	"strings"
 	"unicode"
@@ -31,7 +32,7 @@ func readFast(ctx context.Context, f File, lim Limits) (pages []*pdfPage, info p
 	if len(tree) == 0 || len(tree) != r.NumPage() {
 		return nil, info
 	}
-	fonts := map[string]bool{}
+	fonts := fontCache{}
 	bad := 0
 	for i, p := range tree {
 		if ctx.Err() != nil {
@@ -72,11 +73,11 @@ func pageTree(root pdf.Value, most int) []pdf.Page {
 	return out
 }
 
-// fastPage reads a page, or gives nil when its text would be doubtful: text in
-// form XObjects, which this reader does not enter; fonts whose codes it cannot
-// turn into characters or whose widths it does not know; a turned page; or
-// when what came out does not look like text.
-func fastPage(p pdf.Page, known map[string]bool) (pg *pdfPage) {
+// fastPage reads a page, or gives nil when its text would be doubtful: fonts
+// whose codes this reader cannot turn into characters or whose widths it does
+// not know; a turned page; images among the text's operators; or when what came
+// out does not look like text.
+func fastPage(p pdf.Page, known fontCache) (pg *pdfPage) {
 	defer func() {
 		if recover() != nil {
 			pg = nil
@@ -85,36 +86,54 @@ func fastPage(p pdf.Page, known map[string]bool) (pg *pdfPage) {
 	if inherited(p.V, "Rotate").Int64() != 0 {
 		return nil
 	}
-	res := p.Resources()
-	pg = &pdfPage{}
-	xo := res.Key("XObject")
-	for _, name := range xo.Keys() {
-		switch x := xo.Key(name); x.Key("Subtype").Name() {
-		case "Form":
-			if len(x.Key("Resources").Key("Font").Keys()) > 0 || len(x.Key("Resources").Key("XObject").Keys()) > 0 || x.Key("Resources").IsNull() {
-				return nil
-			}
-		case "Image":
-			pg.image = true
-		}
+	content := p.V.Key("Contents")
+	if !whole(content) {
+		return nil
 	}
-	fonts := res.Key("Font")
-	for _, name := range fonts.Keys() {
-		f := fonts.Key(name)
-		if !trusted(f, f.Key("BaseFont").Name(), known) {
-			return nil
-		}
+	w := &pageWriter{fonts: known}
+	if !w.write(content, p.Resources(), newState(), 0) {
+		return nil
 	}
-	if len(fonts.Keys()) == 0 {
-		return pg // nothing can be written without a font
+	if len(w.glyphs) == 0 {
+		return &pdfPage{image: w.drawn}
 	}
-	chars := p.Content().Text
-	pg.lines = fastLines(chars)
-	if !plausible(pg.lines, chars) {
+	pg = &pdfPage{lines: glyphLines(w.glyphs)}
+	if !plausible(pg.lines, w.glyphs) {
 		return nil
 	}
 	return pg
 }
+
+// whole reports whether a page's content can be unpacked to its end: the
+// reader itself takes a damaged end for the end.
+func whole(content pdf.Value) bool {
+	streams := []pdf.Value{content}
+	switch content.Kind() {
+	case pdf.Null:
+		return true
+	case pdf.Array:
+		streams = streams[:0]
+		for i := range content.Len() {
+			streams = append(streams, content.Index(i))
+		}
+	}
+	var n int64
+	for _, s := range streams {
+		r := s.Reader()
+		k, err := io.Copy(io.Discard, io.LimitReader(r, maxContent+1))
+		r.Close()
+		if n += k; err != nil || n > maxContent {
+			return false
+		}
+	}
+	return true
+}
+
+// maxContent bounds the operators of a page, maxGlyphs what they write.
+const (
+	maxContent = 16 << 20
+	maxGlyphs  = 200_000
+)
 
 func inherited(v pdf.Value, key string) pdf.Value {
 	for range 50 {
@@ -128,113 +147,68 @@ func inherited(v pdf.Value, key string) pdf.Value {
 	return pdf.Value{}
 }
 
-// trusted reports whether this reader's characters and widths of a font are
-// right: a simple font with widths and an encoding of Latin letters.
-func trusted(f pdf.Value, base string, known map[string]bool) bool {
-	switch f.Key("Subtype").Name() {
-	case "Type1", "TrueType", "MMType1":
-	default:
-		return false
-	}
-	if f.Key("Widths").Len() == 0 {
-		return false
-	}
-	switch enc := f.Key("Encoding"); enc.Kind() {
-	case pdf.Name:
-		return enc.Name() == "WinAnsiEncoding" || enc.Name() == "MacRomanEncoding"
-	case pdf.Dict:
-		b := enc.Key("BaseEncoding").Name()
-		if b != "" && b != "WinAnsiEncoding" {
-			return false
-		}
-		d := enc.Key("Differences")
-		for i := range d.Len() {
-			if n := d.Index(i).Name(); n != "" && !glyphName(n) {
-				return false
-			}
-		}
-		// Without a base the reader takes codes for Latin-1; what differs from
-		// that shows as control characters, which plausible looks for.
-		return true
-	}
-	return false
-}
-
-// glyphName reports whether a name is one of Adobe's for Latin text, and not
-// one of a font's own numbering such as g123 or C0032.
-func glyphName(n string) bool {
-	if len(n) == 1 {
-		return true
-	}
-	for i := range len(n) {
-		if n[i] >= '0' && n[i] <= '9' {
-			return false
-		}
-	}
-	return len(n) >= 2 && n[0] != '.'
-}
-
-// fastLines joins characters into lines by their places.
-func fastLines(chars []pdf.Text) []pdfLine {
+// glyphLines joins characters into lines by their places.
+func glyphLines(glyphs []glyph) []pdfLine {
 	var lines []pdfLine
 	var cur pdfLine
 	var sb strings.Builder
+	sizes := map[float64]int{}
 	end := func() {
-		if s := strings.TrimSpace(sb.String()); s != "" {
-			cur.text = s
-			lines = append(lines, cur)
-		}
+		s := strings.TrimSpace(sb.String())
 		sb.Reset()
+		most := 0
+		for size, n := range sizes {
+			if n > most || n == most && size > cur.size {
+				most, cur.size = n, size
+			}
+		}
+		clear(sizes)
+		if s == "" {
+			return
+		}
+		cur.text = s
+		// A line written twice, a little apart, is a way to make it bold.
+		if n := len(lines); n > 0 && lines[n-1].text == s && math.Abs(lines[n-1].x0-cur.x0)+math.Abs(lines[n-1].y-cur.y) < .2*cur.size {
+			return
+		}
+		lines = append(lines, cur)
 	}
 	last := 0.0 // right edge of the last character
-	for _, c := range chars {
-		if c.S == "\n" || c.S == "" {
-			continue
-		}
-		size := math.Abs(c.FontSize)
+	for _, g := range glyphs {
 		switch {
 		case sb.Len() == 0:
-		case math.Abs(c.Y-cur.y) > .5*max(size, cur.size), c.X < cur.x0-size:
+		case math.Abs(g.y-cur.y) > .4*max(g.size, cur.size), g.x < last-max(3*g.size, 10):
 			end()
-		case c.X-last > .15*size && c.S != " " && !strings.HasSuffix(sb.String(), " "):
+		case g.x-last > .15*g.size && g.s != " " && !strings.HasSuffix(sb.String(), " "):
 			sb.WriteByte(' ')
 		}
 		if sb.Len() == 0 {
-			cur = pdfLine{x0: c.X, y: c.Y, size: size, bold: strings.Contains(c.Font, "Bold")}
+			if g.s == " " {
+				continue
+			}
+			cur = pdfLine{x0: g.x, y: g.y, size: g.size, bold: g.bold}
 		}
-		sb.WriteString(c.S)
-		last = c.X + c.W
-		cur.x1 = max(cur.x1, last)
-		cur.bold = cur.bold && (c.S == " " || strings.Contains(c.Font, "Bold"))
+		sb.WriteString(g.s)
+		last = g.x + g.w
+		if g.s != " " {
+			cur.x1 = max(cur.x1, last)
+			sizes[half(g.size)]++
+			cur.bold = cur.bold && g.bold
+		}
 	}
 	end()
 	return lines
 }
 
 // plausible judges a page's text: no characters that stand for unknown ones,
-// words of a length that words have, widths that were known, and lines that
-// mostly run down the page.
-func plausible(lines []pdfLine, chars []pdf.Text) bool {
-	n, odd, wide := 0, 0, 0
-	for _, c := range chars {
-		if c.S == "\n" || c.S == " " {
-			continue
-		}
-		n++
-		if c.W == 0 {
-			wide++
-		}
-		for _, r := range c.S {
-			if r == unicode.ReplacementChar || r < ' ' || r >= 0x7f && r < 0xa0 || unicode.Is(unicode.Co, r) {
-				odd++
+// words of a length that words have, and lines that mostly run down the page.
+func plausible(lines []pdfLine, glyphs []glyph) bool {
+	for _, g := range glyphs {
+		for _, r := range g.s {
+			if r == unicode.ReplacementChar || r < ' ' || r >= 0x7f && r < 0xa0 || unicode.Is(unicode.Co, r) || mirrored(r) {
+				return false
 			}
 		}
-	}
-	if n == 0 {
-		return false // it has fonts and yet no text: let the other reader look
-	}
-	if odd > 0 || wide*50 > n {
-		return false
 	}
 	letters, words, up := 0, 0, 0
 	for i, l := range lines {
@@ -260,4 +234,10 @@ func plausible(lines []pdfLine, chars []pdf.Text) bool {
 		}
 	}
 	return up*5 <= len(lines)+10
+}
+
+// mirrored reports whether a rune belongs to a script written from right to
+// left, which stands reversed on a page.
+func mirrored(r rune) bool {
+	return r >= 0x590 && r < 0x900 || r >= 0xfb1d && r < 0xfe00 || r >= 0xfe70 && r < 0xff00
 }

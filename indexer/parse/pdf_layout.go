@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // layoutPDF turns lines into blocks: what repeats at the edges of pages goes,
@@ -80,8 +81,8 @@ func dropRunning(pages []*pdfPage) {
 // margin is the share of a page's height in which running lines stand.
 const margin = .12
 
-// edgeLines gives up to edge lines from the top and from the bottom of a page
-// that stand in its margins.
+// edgeLines gives a page's first and last line, and up to edge lines from the
+// top and from the bottom that stand in its margins.
 func edgeLines(p *pdfPage, low, high float64) []int {
 	idx := make([]int, len(p.lines))
 	for i := range idx {
@@ -90,8 +91,8 @@ func edgeLines(p *pdfPage, low, high float64) []int {
 	slices.SortStableFunc(idx, func(a, b int) int { return cmp.Compare(p.lines[b].y, p.lines[a].y) })
 	var out []int
 	for i, k := range idx {
-		top := i < edge && p.lines[k].y >= high
-		bottom := i >= len(idx)-edge && p.lines[k].y <= low
+		top := i == 0 || i < edge && p.lines[k].y >= high
+		bottom := i == len(idx)-1 || i >= len(idx)-edge && p.lines[k].y <= low
 		if top || bottom {
 			out = append(out, k)
 		}
@@ -223,10 +224,15 @@ func layoutPage(b *builder, p *pdfPage, page int, st style) error {
 			return nil
 		}
 		bl := Block{Kind: Paragraph, Page: page, Text: joinLines(para)}
-		if headLevel > 0 {
-			bl.Kind, bl.Level, bl.Text = Heading, headLevel, oneLine(bl.Text)
-		}
 		para = para[:0]
+		switch item, ok := listItem(bl.Text); {
+		case headLevel > 0:
+			bl.Kind, bl.Level, bl.Text = Heading, headLevel, oneLine(bl.Text)
+		case ok && b.extendList(page, item):
+			return nil
+		case ok:
+			bl.Kind, bl.Text = List, item
+		}
 		return b.add(bl)
 	}
 	for i, l := range p.lines {
@@ -280,7 +286,9 @@ func breaks(prev, next pdfLine, lead float64, heading bool) bool {
 	case gap < -lead: // up: another column, or a box
 		first := []rune(next.text)[0]
 		return sentenceEnd || !unicode.IsLower(first)
-	case gap > 1.5*lead && !heading, gap > 2.2*lead:
+	case heading: // its own lines stand close to each other
+		return gap > 1.45*max(prev.size, next.size)
+	case gap > 1.5*lead:
 		return true
 	case math.Abs(prev.size-next.size) > .12*max(prev.size, next.size) && gap > .3*lead:
 		return true
@@ -290,12 +298,54 @@ func breaks(prev, next pdfLine, lead float64, heading bool) bool {
 	return bulleted(next.text)
 }
 
+// bullets are the signs that mark items of lists.
+const bullets = "•●▪■◦‣·\uf0b7"
+
 // bulleted reports whether a line begins an item of a list.
 func bulleted(s string) bool {
-	for _, r := range s {
-		return strings.ContainsRune("•●▪■◦‣–", r)
+	r, _ := utf8.DecodeRuneInString(s)
+	return strings.ContainsRune(bullets, r)
+}
+
+// listItem turns a paragraph behind a bullet into an item of a list.
+func listItem(s string) (string, bool) {
+	if !bulleted(s) {
+		return "", false
 	}
-	return false
+	text := strings.TrimSpace(strings.TrimLeft(s, bullets+" "))
+	if text == "" {
+		return "", false
+	}
+	return "- " + strings.ReplaceAll(text, "\n", "\n  "), true
+}
+
+// extendList adds an item to the list that was just read on the same page.
+func (b *builder) extendList(page int, item string) bool {
+	n := len(b.doc.Blocks)
+	if n == 0 || b.doc.Blocks[n-1].Kind != List || b.doc.Blocks[n-1].Page != page || len(b.doc.Blocks[n-1].Text) > 4*blockBytes {
+		return false
+	}
+	b.doc.Blocks[n-1].Text += "\n" + item
+	b.text += int64(len(item)) + 1
+	return true
+}
+
+// tabular reports whether a line looks like a row of a table: it ends in two
+// numbers or more.
+func tabular(s string) bool {
+	f := strings.Fields(s)
+	n := 0
+	for i := len(f) - 1; i >= 0; i-- {
+		w := strings.Trim(f[i], "$€£¥()%,.-–—+")
+		if w == "" {
+			continue // a sign of its own
+		}
+		if strings.IndexFunc(w, func(r rune) bool { return !unicode.IsDigit(r) && r != '.' && r != ',' }) >= 0 {
+			break
+		}
+		n++
+	}
+	return n >= 2
 }
 
 // joinLines makes a paragraph of lines: a line that fills its column runs on
@@ -319,7 +369,7 @@ func joinLines(lines []pdfLine) string {
 			}
 		case last == '-' && partsWord(text) && unicode.IsLower(next[0]):
 			sb.WriteString(strings.TrimSuffix(text, "-"))
-		case l.fullLine:
+		case l.fullLine && !tabular(text) && !tabular(lines[i+1].text):
 			sb.WriteString(text)
 			if !(isCJK(last) && isCJK(next[0])) {
 				sb.WriteByte(' ')

@@ -250,6 +250,7 @@ func cleanPDF(s string) string {
 		}
 		return r
 	}, s))
+	s = ligatures.Replace(s)
 	for at := 0; ; {
 		i := strings.IndexRune(s[at:], hyphen)
 		if i < 0 {
@@ -284,6 +285,10 @@ func (l *pdfLine) place(in gopdfium.Pdfium, tp references.FPDF_TEXTPAGE, first, 
 	if r, err := in.FPDFText_GetLooseCharBox(&requests.FPDFText_GetLooseCharBox{TextPage: tp, Index: a}); err == nil {
 		l.x0, l.x1, l.y = float64(r.Rect.Left), float64(r.Rect.Right), float64(r.Rect.Bottom)
 		l.size = math.Abs(float64(r.Rect.Top - r.Rect.Bottom))
+	}
+	// The first character may be a bullet of another size.
+	if r, err := in.FPDFText_GetLooseCharBox(&requests.FPDFText_GetLooseCharBox{TextPage: tp, Index: (a + z) / 2}); err == nil && r.Rect.Top != r.Rect.Bottom {
+		l.size, l.y = math.Abs(float64(r.Rect.Top-r.Rect.Bottom)), float64(r.Rect.Bottom)
 	}
 	if r, err := in.FPDFText_GetLooseCharBox(&requests.FPDFText_GetLooseCharBox{TextPage: tp, Index: z}); err == nil {
 		l.x1 = max(l.x1, float64(r.Rect.Right))

@@ -84,7 +84,11 @@ func TestPDF(t *testing.T) {
 		"paragraph p1: " + filler + "paragraph p1: " + filler +
 		"heading2 p2: Valves\nparagraph p2: A valve is closed before the pump is opened.\nparagraph p2: " + filler + "paragraph p2: " + filler +
 		"heading2 p3: Pipes\nparagraph p3: A pipe is emptied before it is cut.\nparagraph p3: " + filler + "paragraph p3: " + filler
-	for name, raw := range map[string]string{"page content": samplePDF(false), "form XObjects": samplePDF(true)} {
+	for name, raw := range map[string]string{
+		"page content":  samplePDF(false),
+		"form XObjects": samplePDF(true),
+		"by pdfium":     strings.ReplaceAll(samplePDF(false), "/Widths", "/Wodths"),
+	} {
 		t.Run(name, func(t *testing.T) {
 			res, err := p.Parse(t.Context(), File{Name: "a.pdf", Data: strings.NewReader(raw), Size: int64(len(raw))})
 			if err != nil {
@@ -101,13 +105,17 @@ func TestPDF(t *testing.T) {
 	}
 	t.Run("the fast reader", func(t *testing.T) {
 		raw := samplePDF(false)
-		pages, info := readFast(t.Context(), File{Data: strings.NewReader(raw), Size: int64(len(raw))}, DefaultLimits)
-		if len(pages) != 3 || pages[0] == nil || pages[1] == nil || pages[2] == nil || info.title != "The pump" {
-			t.Fatalf("it did not read the pages it can: %v %v", pages, info)
+		for _, form := range []bool{false, true} {
+			raw := samplePDF(form)
+			pages, info := readFast(t.Context(), File{Data: strings.NewReader(raw), Size: int64(len(raw))}, DefaultLimits)
+			if len(pages) != 3 || pages[0] == nil || pages[1] == nil || pages[2] == nil || info.title != "The pump" {
+				t.Fatalf("it did not read the pages it can: %v %v", pages, info)
+			}
 		}
 		for name, raw := range map[string]string{
 			"unknown glyphs": strings.ReplaceAll(raw, "/WinAnsiEncoding", "<</Type /Encoding /Differences [65 /g1 /g2]>>"),
 			"no widths":      strings.ReplaceAll(raw, "/Widths", "/Wodths"),
+			"inline images":  strings.ReplaceAll(raw, "BT", "EI"),
 			"turned":         strings.ReplaceAll(raw, "/MediaBox", "/Rotate 90 /MediaBox"),
 		} {
 			pages, _ := readFast(t.Context(), File{Data: strings.NewReader(raw), Size: int64(len(raw))}, DefaultLimits)

@@ -118,6 +118,17 @@ func TestAWorkerThatIsLostCostsOneFile(t *testing.T) {
 	}
 }
 
+func TestTheSecondPDFReaderGetsWhatBreaksTheFirst(t *testing.T) {
+	p := testPool(t, func(o *PoolOptions) { o.Deadline = 8 * time.Second })
+	raw := samplePDF(false)
+	for _, name := range []string{"crashes-the-first.pdf", "hangs-the-first.pdf"} {
+		res, err := p.Parse(t.Context(), File{Name: name, Data: strings.NewReader(raw), Size: int64(len(raw))})
+		if err != nil || !strings.Contains(Markdown(res.Document), "independent of the operator") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 func TestAWorkerIsConfined(t *testing.T) {
 	p := testPool(t)
 	run := func(name string) string {

@@ -181,7 +181,7 @@ func TestScoreDocs(t *testing.T) {
 					}
 				}
 				slices.Sort(miss)
-				t.Logf("%s: recall %.3f precision %.3f, missing %.200q", name, r, pr, miss)
+				t.Logf("%s: recall %.3f precision %.3f, missing %.150s", name, r, pr, strings.Join(miss, " "))
 			}
 		}
 	}

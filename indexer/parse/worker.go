@@ -31,6 +31,10 @@ const exitMemory = 77
 // allowed (RLIMIT_DATA); elsewhere it watches its memory itself, and that
 // nothing here opens a socket is all there is. It runs at low priority.
 func Worker(stdin io.Reader, stdout io.Writer) error {
+	return runWorker(stdin, stdout, readFast)
+}
+
+func runWorker(stdin io.Reader, stdout io.Writer, first firstReader) error {
 	limit, _ := strconv.ParseInt(os.Getenv(envMemory), 10, 64)
 	if limit > 0 {
 		debug.SetMemoryLimit(limit / 10 * 7)
@@ -49,7 +53,7 @@ func Worker(stdin io.Reader, stdout io.Writer) error {
 		w.files = os.NewFile(3, "files")
 		defer w.files.Close()
 	}
-	w.pdf = &pdfReader{cacheDir: os.Getenv(envCache), phase: w.phase}
+	w.pdf = &pdfReader{first: first, cacheDir: os.Getenv(envCache), phase: w.phase}
 	// Requests are read ahead of the work, so that the end of stdin, which is
 	// the end of the parent, is noticed in the middle of a file.
 	asks := make(chan work)
