@@ -12,6 +12,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/ragserver/ragserver/indexer/index/disk"
 	"github.com/ragserver/ragserver/indexer/index/disk/disktest"
@@ -478,5 +479,58 @@ func TestDamage(t *testing.T) {
 	x = open(t, Options{Dir: dir})
 	if st := x.View().Stats(); x.Epoch() != 8 || st.Embedded != 0 || st.Chunks == 0 {
 		t.Errorf("without vectors: %+v", st)
+	}
+}
+
+// TestChurn replaces everything many times: what is used in memory and on disk
+// follows what is live, not what was.
+func TestChurn(t *testing.T) {
+	fs := disktest.New()
+	x := open(t, Options{fs: fs})
+	const docs, rounds = 30, 40
+	chunks := 0
+	for r := range rounds {
+		b := Batch{Epoch: x.Epoch() + 1}
+		chunks = 0
+		for d := range docs {
+			c := contentOf("", fmt.Sprintf("red river %d %d\nblue stone %d %d\nshared by all", r, d, d, r))
+			put(t, x, c)
+			// A third of the documents are others each time.
+			b.Put = append(b.Put, Document{ID: id(fmt.Sprint(d, r%3*(d%3))), Version: c.Version, Embedded: true})
+			chunks += len(c.Chunks)
+		}
+		for d := range x.View().Documents() {
+			if !slices.ContainsFunc(b.Put, func(p Document) bool { return p.ID == d.ID }) {
+				b.Delete = append(b.Delete, d.ID)
+			}
+		}
+		apply(t, x, b)
+		if r%4 == 3 {
+			if err := x.tidy(time.Now().Add(2 * time.Hour)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	v := x.View()
+	s := v.Stats()
+	if s.Documents != docs || s.Chunks != chunks || s.Embedded != chunks {
+		t.Fatalf("%+v", s)
+	}
+	if v.rows > 2*chunks || len(v.byNumber.pages) > 1 || len(v.vec.Segments()) > 4 {
+		t.Errorf("%d rows for %d chunks, %d pages of documents, %d segments", v.rows, chunks, len(v.byNumber.pages), len(v.vec.Segments()))
+	}
+	if len(x.contents) != docs || len(x.memo.slots) != 2*docs+1 {
+		t.Errorf("%d contents and %d vectors are kept", len(x.contents), len(x.memo.slots))
+	}
+	var total int64
+	names, _ := fs.List()
+	for _, n := range names {
+		f, _ := fs.Open(n)
+		size, _ := f.Size()
+		total += size
+	}
+	// A vector of 24 dims takes 560 bytes, a content some 300.
+	if limit := int64(3 * (docs*600 + (2*docs+1)*560)); total > limit {
+		t.Errorf("%d bytes on disk, more than %d: %v", total, limit, names)
 	}
 }

@@ -179,3 +179,6 @@ func (f *Flat) Bytes() (heap, outside int64) {
 	}
 	return heap, outside
 }
+
+// Segments are the segments that rows may point to, nil where a place is free.
+func (f *Flat) Segments() []*Segment { return f.segs }
