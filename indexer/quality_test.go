@@ -50,8 +50,8 @@ type retrievalSet struct {
 // data finds the shared data: beside the repository, or where RAGSERVER_SHARED says.
 func data(t *testing.T) string {
 	t.Helper()
-	if testing.Short() {
-		t.Skip("it takes long")
+	if testing.Short() || raceDetector {
+		t.Skip("it takes long, and has nothing for the race detector: scripts/test runs it without")
 	}
 	dir := os.Getenv("RAGSERVER_SHARED")
 	if dir == "" {
