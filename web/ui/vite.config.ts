@@ -17,5 +17,5 @@ export default defineConfig({
     reportCompressedSize: false,
   },
   oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
-  test: { environment: 'jsdom', include: ['test/**/*.test.{ts,tsx}'] },
+  test: { environment: 'jsdom', include: ['test/**/*.test.{ts,tsx}'], testTimeout: 60_000 },
 } as Parameters<typeof defineConfig>[0]);

@@ -11,6 +11,7 @@ export const passageEnd = '\uE0F3';
 
 const reserved = /[\uE0F0-\uE0F3]/g;
 const marks = /\[(\d{1,3}(?:[ \t]*[,;][ \t]*\d{1,3})*)\]/g;
+const spacedMarks = new RegExp('[ \\t]*' + marks.source, 'g'); // a mark stands close to what it supports
 const placed = /\uE0F0(\d{1,3})\uE0F1/g;
 // What may still become a mark: "[", "[1", "[1, ", also after a whole mark.
 const tail = /[ \t]*\[(?:\d{1,3}(?:[ \t]*[,;][ \t]*\d{0,3})*)?[ \t]*$/;
@@ -22,7 +23,7 @@ export function withoutReserved(text: string): string {
 
 /** Replaces the marks of known sources; other brackets stay what they are. */
 export function place(text: string, known: (n: number) => boolean): string {
-  return withoutReserved(text).replace(marks, (whole, list: string) => {
+  return withoutReserved(text).replace(spacedMarks, (whole, list: string) => {
     const ns = list.split(/[,;]/).map((s) => Number(s.trim()));
     if (!ns.some(known)) return whole;
     return ns
@@ -57,7 +58,7 @@ export function split(text: string): (string | number)[] {
 
 /** The answer without its marks: what a follow-up question needs of it. */
 export function withoutMarks(text: string): string {
-  return text.replace(new RegExp('[ \\t]*' + marks.source, 'g'), '');
+  return text.replace(spacedMarks, '');
 }
 
 /** The numbers of known sources an answer cites, in the order they come. */

@@ -67,30 +67,32 @@ export function render(block: Block, cite?: (n: number) => Node): DocumentFragme
     const inCode = node.parentElement?.closest('code, pre');
     const parts = inCode || !cite ? [restore(node.data)] : split(node.data);
     if (parts.length === 1 && parts[0] === node.data) return;
-    node.replaceWith(...parts.map((p) => (typeof p === 'number' ? cite!(p) : p)));
+    // A word joiner keeps a mark on the line of what it supports.
+    node.replaceWith(...parts.flatMap((p) => (typeof p === 'number' ? ['\u2060', cite!(p)] : [p])));
   });
   return fragment;
 }
 
 /** Renders one block with the part between from and to (units of the block) marked. */
 export function renderPassage(block: Block, from: number, to: number): DocumentFragment {
+  const plain = sanitise(marked.parser([block.token]));
   const whole = from <= 0 && to >= block.raw.trimEnd().length;
   if (!whole && block.token.type !== 'heading' && block.token.type !== 'html') {
     const [token] = marked.lexer(withSentinels(block, from, to));
     if (token && token.type === block.token.type) {
       const fragment = sanitise(marked.parser([token]));
-      const text = fragment.textContent;
+      const text = fragment.textContent!;
       const starts = from <= 0 || text.includes(passageStart);
       const ends = to >= block.raw.length || text.includes(passageEnd);
-      if (starts && ends) {
+      // Where a sentinel has changed what is read, all of the block is marked.
+      if (starts && ends && withoutReserved(text) === plain.textContent) {
         highlight(fragment, from <= 0);
         return fragment;
       }
     }
   }
-  const fragment = sanitise(marked.parser([block.token]));
-  highlight(fragment, true);
-  return fragment;
+  highlight(plain, true);
+  return plain;
 }
 
 // Puts the sentinels where they do not break the syntax around them: behind the

@@ -19,9 +19,9 @@ export function Chat() {
   useLayoutEffect(() => {
     if (!lastId) return;
     const box = scroller.current!;
-    const last = box.querySelector<HTMLElement>('.turn:last-child');
+    const last = box.querySelector<HTMLElement>('.turn:last-child > :first-child');
     if (!last) return;
-    const top = turns.length > 1 ? last.offsetTop - 16 : 0;
+    const top = turns.length > 1 ? last.offsetTop - 14 : 0;
     box.scrollTo({ top, behavior: matchMedia('(prefers-reduced-motion: reduce)').matches ? 'instant' : 'smooth' });
   }, [lastId]);
   useEffect(() => {

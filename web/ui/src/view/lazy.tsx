@@ -4,6 +4,7 @@
 
 import { signal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
+import { withoutTail } from '../text/citations';
 import type { AnswerProps, DocumentProps } from './prose';
 
 const prose = signal<typeof import('./prose') | null>(null);
@@ -21,7 +22,7 @@ export function loadProse(): void {
 export function LazyAnswer(p: AnswerProps) {
   useEffect(loadProse, []);
   const Answer = prose.value?.Answer;
-  return Answer ? <Answer {...p} /> : <p class="unread">{p.text}</p>;
+  return Answer ? <Answer {...p} /> : <p class="unread">{p.writing ? withoutTail(p.text) : p.text}</p>;
 }
 
 /** onDrawn is called when the text stands as it will stay. */

@@ -109,13 +109,8 @@ function matches(q: string, documents: Document[]): Entry[] {
     { id: 'settings', icon: 'gear', text: 'Settings and about', aside: 'action', run: () => void (dialog.value = 'settings') },
   ];
   const entries: Entry[] = [];
-  if (words.length > 0) {
-    entries.push({
-      id: 'ask', icon: 'ask', text: `Ask: ${q.trim()}`, aside: 'question',
-      run: () => (newConversation(), ask(q.trim())),
-    });
-  }
-  for (const d of documents) {
+  // Those found for the letters before, until the next ones come.
+  for (const d of documents.filter((d) => fits(d.title + ' ' + d.path))) {
     entries.push({ id: 'd' + d.id, icon: 'page', text: titleOf(d), aside: d.path, run: () => go({ reader: { document: d.id } }) });
   }
   for (const c of conversations.list.value.filter((s) => fits(s.title)).slice(0, 8)) {
@@ -124,5 +119,12 @@ function matches(q: string, documents: Document[]): Entry[] {
       run: () => go({ screen: 'chat', conversation: c.id, reader: null }),
     });
   }
-  return [...entries, ...actions.filter((a) => fits(a.text))];
+  entries.push(...actions.filter((a) => fits(a.text)));
+  if (words.length > 0) {
+    entries.push({
+      id: 'ask', icon: 'ask', text: `Ask: ${q.trim()}`, aside: 'question',
+      run: () => (newConversation(), ask(q.trim())),
+    });
+  }
+  return entries;
 }

@@ -22,7 +22,7 @@ const AnswerBlock = memo(
 
 export interface AnswerProps {
   text: string;
-  writing: boolean; // more is to come: what is half written is hidden or closed
+  writing: boolean; // not whole: what is half written at the end is hidden or closed
   known: (n: number) => boolean;
   cite: (n: number) => Node; // makes the button of a mark
   titles: string; // changes when the buttons would

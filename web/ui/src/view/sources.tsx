@@ -62,8 +62,9 @@ function Card({ source, dim }: { source: Source; dim: boolean }) {
 export function plain(text: string): string {
   return text
     .replace(/^\s*(#{1,6}|>|[-*+])\s+/gm, '')
-    .replace(/^\s*\|?[\s:|-]+\|[\s:|-]*$/gm, '')
-    .replace(/\s*\|\s*/g, ' · ')
+    .replace(/^[ \t]*\|?[\s:|-]+\|[\s:|-]*$/gm, '')
+    .replace(/^[ \t]*\||\|[ \t]*$/gm, ' ')
+    .replace(/[ \t]*\|[ \t]*/g, ' · ')
     .replace(/[*_`]{1,3}/g, '')
     .replace(/\s+/g, ' ')
     .replace(/^[ ·]+|[ ·]+$/g, '');

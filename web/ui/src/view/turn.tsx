@@ -161,7 +161,7 @@ function Body({ turn }: { turn: Turn }) {
     >
       {turn.kind === 'extractive' && <p class="badge">Without a model: quoted from your documents</p>}
       <div class={`prose ${writing ? 'prose-writing' : ''}`}>
-        <LazyAnswer text={turn.text} writing={writing} known={(n) => byNumber.has(n)} cite={cite} titles={titles} />
+        <LazyAnswer text={turn.text} writing={turn.phase !== 'done'} known={(n) => byNumber.has(n)} cite={cite} titles={titles} />
       </div>
       {turn.notice && <p class="note"><Icon name="alert" /><span>{turn.notice}</span></p>}
       {turn.kind === 'nothing_found' && <Nearest turn={turn} />}
