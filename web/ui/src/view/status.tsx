@@ -79,7 +79,7 @@ function happened(e: FeedEvent): { text: string; kind: string } {
       return { text: 'vectors are being made', kind: 'embedding' };
     case 'live':
       return {
-        text: `answerable, ${plural(d.chunks, 'chunk')}${d.embedded < d.chunks ? `, ${count(d.embedded)} new` : ''}`,
+        text: `answerable, ${plural(d.chunks, 'chunk')}${d.embedded > 0 && d.embedded < d.chunks ? `, ${count(d.embedded)} new` : ''}`,
         kind: 'live',
       };
     case 'stale':
