@@ -102,6 +102,11 @@ export function start(): void {
     const recent = now.value - feed.last.value < 60_000 || feed.link.value.state === 'lost';
     timer = setTimeout(tick, recent ? 1000 : 20_000);
   }
+  // Until something happens, the newest of some documents tells when it last did.
+  server.samples.subscribe((list) => {
+    const newest = Math.max(0, ...list.map((d) => Date.parse(d.updated) || 0));
+    if (newest > feed.last.value) feed.last.value = newest;
+  });
   feed.last.subscribe(tick);
   feed.link.subscribe(tick);
 

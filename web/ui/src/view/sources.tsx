@@ -12,9 +12,12 @@ export function titleOfSource(s: Source): string {
   return s.title || fileName(s.path).name;
 }
 
-/** Where in its document a passage stands. */
-export function placeOf(s: Pick<Source, 'page' | 'heading'>): string {
-  return [s.page ? `p. ${s.page}` : '', s.heading ?? ''].filter(Boolean).join(' · ');
+/** Where in its document a passage stands; a heading that only repeats the title says nothing. */
+export function placeOf(s: Pick<Source, 'page' | 'heading' | 'title'>): string {
+  let heading = s.heading ?? '';
+  if (heading === s.title) heading = '';
+  else if (s.title && heading.startsWith(s.title + ' > ')) heading = heading.slice(s.title.length + 3);
+  return [s.page ? `p. ${s.page}` : '', heading.replaceAll(' > ', ' › ')].filter(Boolean).join(' · ');
 }
 
 export function openSource(s: Source): void {
@@ -61,7 +64,8 @@ function Card({ source, dim }: { source: Source; dim: boolean }) {
 /** A passage without the signs of Markdown, for a glance at it. */
 export function plain(text: string): string {
   return text
-    .replace(/^\s*(#{1,6}|>|[-*+])\s+/gm, '')
+    .replace(/^[ \t]*#{1,6}\s+(.*)$/gm, '$1 ·')
+    .replace(/^[ \t]*(>|[-*+])\s+/gm, '')
     .replace(/^[ \t]*\|?[\s:|-]+\|[\s:|-]*$/gm, '')
     .replace(/^[ \t]*\||\|[ \t]*$/gm, ' ')
     .replace(/[ \t]*\|[ \t]*/g, ' · ')

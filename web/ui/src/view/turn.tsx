@@ -1,9 +1,10 @@
 // A question and its answer, in all the states an answer can be in.
 
+import { computed } from '@preact/signals';
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
-import { Failure, api } from '../api/client';
+import { Failure, api, sentence } from '../api/client';
 import type { Source } from '../api/shapes';
-import { asking, conversations, dialog } from '../state/app';
+import { asking, conversations, dialog, server } from '../state/app';
 import type { Turn } from '../state/conversations';
 import { withReferences } from '../text/citations';
 import { milliseconds, plural } from '../text/format';
@@ -12,6 +13,9 @@ import { memo } from './memo';
 import { CopyButton, Countdown, IconButton } from './parts';
 import { LazyAnswer } from './lazy';
 import { Outdated, SourceCards, Verdict, openSource, placeOf, plain, titleOfSource } from './sources';
+
+/** There is no model at all: the badge says what a notice would. */
+const modelless = computed(() => server.stats.value !== null && !server.stats.value.model && !server.stats.value.models?.length);
 
 export const TurnView = memo(
   ({ turn, conversation, last }: { turn: Turn; conversation: string; last: boolean }) => {
@@ -163,7 +167,9 @@ function Body({ turn }: { turn: Turn }) {
       <div class={`prose ${writing ? 'prose-writing' : ''}`}>
         <LazyAnswer text={turn.text} writing={turn.phase !== 'done'} known={(n) => byNumber.has(n)} cite={cite} titles={titles} />
       </div>
-      {turn.notice && <p class="note"><Icon name="alert" /><span>{turn.notice}</span></p>}
+      {turn.notice && !(turn.kind === 'extractive' && modelless.value) && (
+        <p class="note"><Icon name="alert" /><span>{sentence(turn.notice)}</span></p>
+      )}
       {turn.kind === 'nothing_found' && <Nearest turn={turn} />}
       {peek && <Peek {...peek} box={box.current!} />}
     </div>
