@@ -46,6 +46,10 @@ func (s *source) write(w *changelog.Writer, recs []byte) {
 	}
 }
 
+// Get returns one entry of the source's state, valid until the next Put. It is
+// not a part of Input: sources with much state ask for it by assertion.
+func (in *input[T]) Get(key Key) ([]byte, bool) { return in.state.Get(key.cell()) }
+
 func (in *input[T]) load() error {
 	for _, t := range []struct {
 		part string

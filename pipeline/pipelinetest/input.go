@@ -33,6 +33,54 @@ type Input[T any] struct {
 	after   bool
 	changed chan struct{} // closed and replaced whenever something happens
 	open    Group[T]
+	ops     []op[T] // of the open group
+}
+
+// op is what a source did.
+type op[T any] struct {
+	kind  byte // 'a'dd, 'u'psert, 'd'elete, 'p'ut, 'r'emove
+	key   pipeline.Key
+	row   T
+	n     int
+	value []byte
+}
+
+func (h *held[T]) apply(o op[T]) {
+	switch o.kind {
+	case 'a':
+		h.add(o.key, o.row, o.n)
+	case 'u':
+		h.upserts[o.key] = o.row
+	case 'd':
+		delete(h.upserts, o.key)
+	case 'p':
+		h.state[o.key] = o.value
+	case 'r':
+		delete(h.state, o.key)
+	}
+}
+
+func (h *held[T]) add(key pipeline.Key, row T, n int) {
+	rows := h.added[key]
+	for i := range rows {
+		if !reflect.DeepEqual(rows[i].row, row) {
+			continue
+		}
+		if rows[i].n += n; rows[i].n == 0 {
+			rows = append(rows[:i], rows[i+1:]...)
+		}
+		if h.added[key] = rows; len(rows) == 0 {
+			delete(h.added, key)
+		}
+		return
+	}
+	h.added[key] = append(rows, counted[T]{row, n})
+}
+
+// do applies what the source did. REQUIRES: in.mu.
+func (in *Input[T]) do(o op[T]) {
+	in.now.apply(o)
+	in.ops = append(in.ops, o)
 }
 
 // held is the rows and the state of a source.
@@ -103,17 +151,7 @@ func (in *Input[T]) Add(key pipeline.Key, row T, n int) {
 		in.t.Errorf("Add and Upsert of the same key %v", key)
 	}
 	in.open.Changes = append(in.open.Changes, pipeline.Change[T]{Key: key, Row: row, N: n})
-	rows := in.now.added[key]
-	for i := range rows {
-		if reflect.DeepEqual(rows[i].row, row) {
-			if rows[i].n += n; rows[i].n == 0 {
-				rows = append(rows[:i], rows[i+1:]...)
-			}
-			in.now.added[key] = rows
-			return
-		}
-	}
-	in.now.added[key] = append(rows, counted[T]{row, n})
+	in.do(op[T]{kind: 'a', key: key, row: row, n: n})
 }
 
 // Upsert implements pipeline.Input.
@@ -123,7 +161,7 @@ func (in *Input[T]) Upsert(key pipeline.Key, row T) {
 	if len(in.now.added[key]) > 0 {
 		in.t.Errorf("Add and Upsert of the same key %v", key)
 	}
-	in.now.upserts[key] = row
+	in.do(op[T]{kind: 'u', key: key, row: row})
 	in.open.Changes = append(in.open.Changes, pipeline.Change[T]{Key: key, Row: row, N: 1})
 }
 
@@ -133,7 +171,7 @@ func (in *Input[T]) Delete(key pipeline.Key) {
 	defer in.mu.Unlock()
 	if row, ok := in.now.upserts[key]; ok {
 		in.open.Changes = append(in.open.Changes, pipeline.Change[T]{Key: key, Row: row, N: -1})
-		delete(in.now.upserts, key)
+		in.do(op[T]{kind: 'd', key: key})
 	}
 }
 
@@ -153,14 +191,14 @@ func (in *Input[T]) Rows(yield func(pipeline.Key, T) bool) {
 func (in *Input[T]) Put(key pipeline.Key, value []byte) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	in.now.state[key] = append([]byte{}, value...)
+	in.do(op[T]{kind: 'p', key: key, value: append([]byte{}, value...)})
 }
 
 // Drop implements pipeline.Input.
 func (in *Input[T]) Drop(key pipeline.Key) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	delete(in.now.state, key)
+	in.do(op[T]{kind: 'r', key: key})
 }
 
 // State implements pipeline.Input.
@@ -194,7 +232,10 @@ func (in *Input[T]) Commit(ctx context.Context, seen func(uint64)) error {
 		in.mu.Unlock()
 		return ErrCrashed
 	}
-	in.durable = in.now.clone()
+	for _, o := range in.ops {
+		in.durable.apply(o)
+	}
+	in.ops = nil
 	in.fails = append(in.fails, in.open.Fails...)
 	in.groups = append(in.groups, in.open)
 	in.open = Group[T]{}
@@ -212,10 +253,10 @@ func (in *Input[T]) Commit(ctx context.Context, seen func(uint64)) error {
 
 // checkWeights complains of rows retracted more often than added. REQUIRES: in.mu.
 func (in *Input[T]) checkWeights() {
-	for k, rows := range in.now.added {
-		for _, r := range rows {
+	for _, c := range in.open.Changes {
+		for _, r := range in.now.added[c.Key] {
 			if r.n < 0 {
-				in.t.Errorf("row %+v of key %v was retracted and had not been added", r.row, k)
+				in.t.Errorf("row %+v of key %v was retracted and had not been added", r.row, c.Key)
 			}
 		}
 	}
