@@ -23,7 +23,6 @@ type operation struct {
 	upload                  string
 	reply                   any
 	stream                  string // what a reply of server-sent events holds
-	status                  int    // of success; 200 if 0
 }
 
 var (
