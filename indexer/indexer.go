@@ -85,6 +85,9 @@ const (
 	// provisionalAfter is how long a version waits for its vectors before it
 	// answers by keyword alone.
 	provisionalAfter = 500 * time.Millisecond
+	// parseQuick is how many small documents are read at once: each waits for
+	// the disk that takes its text, and they share that wait.
+	parseQuick = 32
 	// embedDocuments is how many documents one call of the embed stage takes.
 	embedDocuments = 32
 )
@@ -129,11 +132,14 @@ func (x *Indexer) plan() {
 		tables[i] = pipeline.From(g, s.name, s.pipeline)
 	}
 	items := pipeline.Concat(tables[0], tables[1:]...).Named("documents")
-	texts := pipeline.Async(items, "parse", x.parse, pipeline.AsyncOptions[item, parsed]{
-		Workers:  runtime.GOMAXPROCS(0),
-		Retries:  3,
-		Priority: func(it item) int { return urgency(it.Backlog) },
-	})
+	// What a worker process reads must not keep waiting what takes a
+	// millisecond.
+	slow := pipeline.Filter(items, item.slow).Named("slow")
+	quick := pipeline.Filter(items, func(it item) bool { return !it.slow() }).Named("quick")
+	texts := pipeline.Concat(
+		pipeline.Async(quick, "parse", x.parse, parseOptions(parseQuick)),
+		pipeline.Async(slow, "parse slow", x.parse, parseOptions(2*runtime.GOMAXPROCS(0))),
+	).Named("texts")
 	readable := pipeline.Filter(texts, func(p parsed) bool { return p.Outcome == read }).Named("readable")
 	unreadable := pipeline.Filter(texts, func(p parsed) bool { return p.Outcome != read }).Named("unreadable")
 	vectored := pipeline.AsyncBatch(readable, "embed", x.embed, pipeline.AsyncOptions[parsed, ready]{
@@ -147,6 +153,14 @@ func (x *Indexer) plan() {
 	refused := pipeline.Map(unreadable, func(p parsed) ready { return ready{Parsed: p, Embedded: true} }).Named("refused")
 	pipeline.To(pipeline.Concat(vectored, refused).Named("answers"), "index", indexSink{x})
 	x.graph = g
+}
+
+func parseOptions(workers int) pipeline.AsyncOptions[item, parsed] {
+	return pipeline.AsyncOptions[item, parsed]{
+		Workers:  workers,
+		Retries:  3,
+		Priority: func(it item) int { return urgency(it.Backlog) },
+	}
 }
 
 func urgency(backlog bool) int {

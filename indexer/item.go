@@ -32,6 +32,16 @@ type item struct {
 
 func (i item) key() pipeline.Key { return i.File.Key() }
 
+// slow reports whether reading the document takes a worker process or long, as
+// far as name and size tell.
+func (i item) slow() bool {
+	switch strings.ToLower(path.Ext(i.Path)) {
+	case ".pdf", ".docx", ".html", ".htm", ".xhtml":
+		return true
+	}
+	return i.Size > 1<<20
+}
+
 // docID is a document's identity: its key.
 func docID(k pipeline.Key) index.ID { return index.ID(k.Bytes()) }
 

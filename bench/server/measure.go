@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"hash/fnv"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -149,9 +150,11 @@ monkey morning mountain needle oak ocean olive orange orchard otter oyster paper
 
 // sentence is a text of its own for each file and step.
 func sentence(i int, step string) string {
-	r := rand.New(rand.NewPCG(uint64(i), uint64(len(step))))
+	h := fnv.New64a()
+	h.Write([]byte(step))
+	r := rand.New(rand.NewPCG(uint64(i), h.Sum64()))
 	pick := func() string { return words[r.IntN(len(words))] }
-	return fmt.Sprintf("The %s %s of %s number x%dq%d keeps a %s %s beside the %s.", pick(), pick(), pick(), i, len(step), pick(), pick(), pick())
+	return fmt.Sprintf("The %s %s of %s number x%dq%s keeps a %s %s beside the %s.", pick(), pick(), pick(), i, step, pick(), pick(), pick())
 }
 
 // pour writes files at a rate until ctx ends.

@@ -61,10 +61,10 @@ func paragraphs(text string) func(yield func(string) bool) {
 	}
 }
 
-// language guesses the language of a document from up to 8 kB of its prose,
+// language guesses the language of a document from up to 2 kB of its prose,
 // taken from its middle, where boilerplate is rare.
 func language(blocks []Block) string {
-	const enough = 8 << 10
+	const enough = 2 << 10
 	var sb strings.Builder
 	n := len(blocks)
 	for i := range n {
