@@ -236,6 +236,40 @@ func TestUnread(t *testing.T) {
 	r.until("image.bin", Live)
 }
 
+// A document that the index cannot hold as it is has a row that says why, and
+// keeps no other one out.
+func TestUnfit(t *testing.T) {
+	r := newRig(t)
+	if err := os.WriteFile(filepath.Join(r.folder, "na\xffme.txt"), []byte("A name in another encoding."), 0o600); err != nil {
+		t.Skipf("the file system takes only names in UTF-8: %v", err)
+	}
+	r.start()
+	r.until("na\xffme.txt", Live)
+	if s, _ := r.x.Document(DocumentID("docs", "na\xffme.txt")); s.Path != "na\uFFFDme.txt" {
+		t.Errorf("its path is shown as %q", s.Path)
+	}
+	var deep any
+	for range 200 {
+		deep = []any{deep}
+	}
+	s, err := r.x.Put(t.Context(), UploadsName, "deep", strings.NewReader("Something."), index.Meta{Attributes: map[string]any{"deep": deep}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s, err = r.x.Settle(t.Context(), s); err != nil || s.State != Failed || !strings.Contains(s.Reason, "deep") {
+		t.Errorf("a document with deep metadata: %+v, %v", s, err)
+	}
+	s, err = r.x.Put(t.Context(), UploadsName, strings.Repeat("k", 2<<20), strings.NewReader("Something."), index.Meta{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s, err = r.x.Settle(t.Context(), s); err != nil || s.State != Failed || !strings.Contains(s.Reason, "path") {
+		t.Errorf("a document with a huge key: %s %s, %v", s.State, s.Reason, err)
+	}
+	r.write("good.txt", "Good.")
+	r.until("good.txt", Live)
+}
+
 // What was parsed before the process died is not parsed again, and what was not
 // embedded is.
 func TestKillBetweenParseAndEmbed(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/ragserver/ragserver/indexer/index"
 	"github.com/ragserver/ragserver/indexer/parse"
 	"github.com/ragserver/ragserver/pipeline"
 )
@@ -32,7 +33,7 @@ func (x *Indexer) enrol(names []string) (former []string, err error) {
 		return nil, fmt.Errorf("indexer: reading which sources there were: %w", err)
 	default:
 		if err := json.Unmarshal(b, &roster); err != nil {
-			return nil, fmt.Errorf("indexer: %s is damaged: %w; write into it a JSON list of the names of all sources the collection ever had", x.rosterFile(), err)
+			return nil, fmt.Errorf("indexer: %w; write into it a JSON list of the names of all sources the collection ever had", &index.Damage{File: x.rosterFile(), Offset: -1, What: err.Error()})
 		}
 	}
 	all := slices.Clone(roster)

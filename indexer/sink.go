@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"github.com/ragserver/ragserver/indexer/index"
 	"github.com/ragserver/ragserver/pipeline"
@@ -25,10 +26,7 @@ func (s indexSink) Apply(ctx context.Context, epoch uint64, changes []pipeline.C
 	put := map[index.ID]bool{}
 	for _, c := range changes {
 		if c.N > 0 {
-			d, err := document(docID(c.Key), c.Row)
-			if err != nil {
-				return err
-			}
+			d := fitting(docID(c.Key), c.Row)
 			b.Put = append(b.Put, d)
 			put[d.ID] = true
 		}
@@ -66,21 +64,49 @@ func find(v *index.View, id index.ID) *index.Document {
 	return nil
 }
 
+// fitting is document, or, if the index cannot hold that, a row that says why:
+// one strange document must not keep all others out.
+func fitting(id index.ID, r ready) index.Document {
+	d, err := document(id, r)
+	if err == nil {
+		err = d.Check()
+	}
+	if err == nil {
+		return d
+	}
+	d.Unread, d.Version, d.Embedded = unreadFailed+cut(err.Error()), index.ID{}, true
+	d.Path, d.Meta.Title, d.Meta.Attributes = cut(d.Path), cut(d.Meta.Title), nil
+	d.Meta.Owner, d.Meta.Language, d.Meta.Type = cut(d.Meta.Owner), cut(d.Meta.Language), cut(d.Meta.Type)
+	return d
+}
+
+// cut shortens what is only shown.
+func cut(s string) string {
+	const most = 1000
+	if len(s) > most {
+		s = s[:most] + "…"
+	}
+	return legible(s)
+}
+
+// legible is a name of a file, which may be any bytes, as text.
+func legible(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
+
 // document is what the index is to hold for a row.
 func document(id index.ID, r ready) (index.Document, error) {
 	p := r.Parsed
 	d := index.Document{
-		ID: id, Source: p.Item.Source, Path: p.Item.Path, Version: p.Version, Embedded: r.Embedded,
+		ID: id, Source: p.Item.Source, Path: legible(p.Item.Path), Version: p.Version, Embedded: r.Embedded,
 		Meta: index.Meta{
 			Created: p.Item.Created, Modified: p.Item.Modified, Seen: p.Item.Seen,
-			Size: p.Item.Size, Owner: p.Item.Owner, Title: p.Title, Language: p.Lang, Type: p.Type,
+			Size: p.Item.Size, Owner: legible(p.Item.Owner), Title: legible(p.Title), Language: p.Lang, Type: p.Type,
 		},
 	}
 	switch p.Outcome {
 	case skipped:
-		d.Unread, d.Version = unreadSkipped+p.Reason, index.ID{}
+		d.Unread, d.Version = unreadSkipped+cut(p.Reason), index.ID{}
 	case failed:
-		d.Unread, d.Version = unreadFailed+p.Reason, index.ID{}
+		d.Unread, d.Version = unreadFailed+cut(p.Reason), index.ID{}
 	}
 	if p.Attributes != "" {
 		if err := json.Unmarshal([]byte(p.Attributes), &d.Meta.Attributes); err != nil {

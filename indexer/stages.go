@@ -45,7 +45,7 @@ func (x *Indexer) parse(ctx context.Context, it item) (parsed, error) {
 
 func (x *Indexer) underway(it item, s State) Status {
 	st := Status{
-		ID: docID(it.key()), Source: it.Source, Path: it.Path, State: s,
+		ID: docID(it.key()), Source: it.Source, Path: legible(it.Path), State: s,
 		Size: it.Size, Modified: it.Modified, Seen: it.Seen,
 	}
 	if d, ok := x.index.View().Document(st.ID); ok && d.Unread == "" {

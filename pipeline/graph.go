@@ -46,6 +46,13 @@ type Option func(*options)
 // running graph at a time. Without State nothing is written.
 func State(dir string) Option { return func(o *options) { o.state = dir } }
 
+// DamageError says that a file of the state is not what was written.
+type DamageError = changelog.DamageError
+
+// ErrOtherState says that a sink is ahead of the state: parts of different
+// backups were put together, or the state was removed and the sink was not.
+var ErrOtherState = errors.New("it is not the state that filled this sink")
+
 // StateFS is the file system that state is kept on.
 type StateFS = changelog.FS
 

@@ -65,8 +65,8 @@ func (a *applying[T]) recover(ctx context.Context) error {
 		return fmt.Errorf("pipeline: sink %s: ask for the last epoch it has: %w", a.n, err)
 	}
 	if last := a.r.epoch; a.r.log != nil && applied > last {
-		return fmt.Errorf("pipeline: sink %s has epoch %d, but the state in %s ends at epoch %d: it is not the state that filled this sink; restore that, or empty the sink and the state together",
-			a.n, applied, a.r.o.state, last)
+		return fmt.Errorf("pipeline: sink %s has epoch %d, but the state in %s ends at epoch %d: %w; restore that, or empty the sink and the state together",
+			a.n, applied, a.r.o.state, last, ErrOtherState)
 	}
 	a.floor = applied
 	return a.loadOutbox(applied)

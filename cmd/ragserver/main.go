@@ -17,7 +17,9 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/ragserver/ragserver/indexer/index"
 	"github.com/ragserver/ragserver/indexer/index/disk"
+	"github.com/ragserver/ragserver/pipeline"
 )
 
 // Exit codes, beside 0.
@@ -235,6 +237,14 @@ func version() string {
 	return "ragserver " + v
 }
 
+// damaged reports whether an error is about files of the data directory that
+// are not as they were written, or do not belong together.
+func damaged(err error) bool {
+	var ofIndex *index.Damage
+	var ofEngine *pipeline.DamageError
+	return errors.As(err, &ofIndex) || errors.As(err, &ofEngine) || errors.Is(err, pipeline.ErrOtherState)
+}
+
 // inUse reports whether another process uses the data directory.
 func inUse(err error) bool { return errors.Is(err, disk.ErrLocked) }
 
@@ -250,6 +260,8 @@ func explain(err error) (code int, hint string) {
 	switch {
 	case inUse(err):
 		return exitInUse, "Another ragserver runs on this data directory. Ask that one, stop it, or choose another with --data."
+	case damaged(err):
+		return exitDamaged, "Restore the whole data directory from a backup. Without one, move the collection's directory (collections/NAME in it) away:\nfolders and topics are then read again; uploads must be put again."
 	case errors.Is(err, syscall.EADDRINUSE):
 		return exitPort, "Another program listens there. Stop it, or choose another address: --listen 127.0.0.1:0 takes any free port."
 	case errors.Is(err, syscall.ENOSPC):

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -34,6 +35,8 @@ import (
 //	status PATH                 print a document's state and reason
 //	get|post PATH [BODY]        print status line and body
 //	crash                       SIGKILL, and wait for the end
+//	exits CODE ARG...           run the command to its end, which must be with this exit code
+//	flip FILE                   change a byte in the middle of a file
 //	halt                        ask to stop; the exit code must be 0
 func TestScripts(t *testing.T) {
 	bin := filepath.Dir(buildBinary(t))
@@ -56,7 +59,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"serve": scriptServe, "live": scriptLive, "ask": scriptAsk, "search": scriptSearch,
 			"find": scriptFind, "lose": scriptLose, "status": scriptStatus,
-			"get": scriptGet, "post": scriptPost, "crash": scriptCrash, "halt": scriptHalt,
+			"get": scriptGet, "post": scriptPost, "crash": scriptCrash, "exits": scriptExits, "flip": scriptFlip, "halt": scriptHalt,
 		},
 	})
 }
@@ -114,6 +117,7 @@ func scriptServe(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(s.cmd.Start())
 	s.url = "http://" + addr
 	ts.Setenv("URL", s.url)
+	ts.Setenv("ADDR", addr)
 	await(ts, "an answer from the server", func() bool {
 		resp, err := http.Get(s.url + "/ready")
 		if err != nil {
@@ -295,4 +299,25 @@ func scriptHalt(ts *testscript.TestScript, _ bool, _ []string) {
 		ts.Fatalf("the server did not stop cleanly: %v\n%s", err, s.log.String())
 	}
 	s.cmd = nil
+}
+
+func scriptExits(ts *testscript.TestScript, _ bool, args []string) {
+	err := ts.Exec("ragserver", args[1:]...)
+	code := 0
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+		code = exit.ExitCode()
+	} else {
+		ts.Check(err)
+	}
+	if strconv.Itoa(code) != args[0] {
+		ts.Fatalf("exit code %d instead of %s", code, args[0])
+	}
+}
+
+func scriptFlip(ts *testscript.TestScript, _ bool, args []string) {
+	name := ts.MkAbs(args[0])
+	b, err := os.ReadFile(name)
+	ts.Check(err)
+	b[len(b)/2] ^= 0x55
+	ts.Check(os.WriteFile(name, b, 0o600))
 }

@@ -21,6 +21,9 @@ type Finding struct {
 	Damage, Remedy string
 }
 
+// Damage is the error about a file that is not as it was written.
+type Damage = disk.Damage
+
 // What can be done about a damaged file.
 const (
 	remedyNone    = "restore the directory from a backup, or move it away: the documents are then read and embedded again from their sources"

@@ -138,6 +138,11 @@ func (e *encoder) attributes(m map[string]any, depth int) error {
 	return nil
 }
 
+// Check says what makes a document unfit for the index: strings that are too
+// long or not UTF-8, attributes that are too many or of other types. Apply
+// refuses a whole batch for one such document.
+func (d *Document) Check() error { return new(encoder).document(d) }
+
 // document encodes all but what Apply computes from the content.
 func (e *encoder) document(d *Document) error {
 	for _, s := range []struct{ name, v string }{

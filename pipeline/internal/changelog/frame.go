@@ -35,7 +35,7 @@ type DamageError struct {
 }
 
 func (e *DamageError) Error() string {
-	return fmt.Sprintf("%s is damaged at offset %d: %s; restore the directory from a backup, or delete it so that everything is read and computed again",
+	return fmt.Sprintf("%s is damaged at offset %d: %s; restore the directory from a backup, or empty it together with what its sinks hold, so that everything is read and computed again",
 		e.File, e.Offset, e.What)
 }
 
