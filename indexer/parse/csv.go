@@ -162,7 +162,11 @@ func pipeRow(cells []string, cols int) string {
 	for i := range max(len(cells), cols) {
 		sb.WriteByte(' ')
 		if i < len(cells) {
-			sb.WriteString(cellEscape.Replace(strings.TrimSpace(cells[i])))
+			c := strings.TrimSpace(cells[i])
+			if strings.ContainsAny(c, "|\n\r\t") {
+				c = cellEscape.Replace(c)
+			}
+			sb.WriteString(c)
 		}
 		sb.WriteString(" |")
 	}

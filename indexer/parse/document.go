@@ -1,4 +1,3 @@
-// Package parse reads files into documents: text with its structure.
 package parse
 
 // Kind is what a block is.

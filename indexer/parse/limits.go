@@ -78,7 +78,15 @@ type builder struct {
 	doc  Document
 	text int64
 	warn map[string]bool
+	join bool // short paragraphs share blocks: the file is too large for one each
 }
+
+// joinBeyond is the size of files whose short paragraphs share blocks, and
+// joinBytes how large such a block grows. The text stays the same.
+const (
+	joinBeyond = 8 << 20
+	joinBytes  = 1000
+)
 
 func newBuilder(ctx context.Context, lim Limits, mediaType string) *builder {
 	return &builder{ctx: ctx, lim: lim, doc: Document{Type: mediaType}}
@@ -99,6 +107,12 @@ func (b *builder) add(bl Block) error {
 	b.text += int64(len(bl.Text))
 	if b.text > b.lim.Text {
 		return fault(TooLarge, nil, "the text is larger than the limit of %s", bytesText(b.lim.Text))
+	}
+	if n := len(b.doc.Blocks); b.join && n > 0 && bl.Kind == Paragraph {
+		if last := &b.doc.Blocks[n-1]; last.Kind == Paragraph && last.Page == bl.Page && len(last.Text)+len(bl.Text) < joinBytes {
+			last.Text += "\n\n" + bl.Text
+			return nil
+		}
 	}
 	if len(b.doc.Blocks) >= b.lim.Blocks {
 		return fault(TooLarge, nil, "the document has more than %d blocks", b.lim.Blocks)

@@ -25,10 +25,50 @@ func readMarkdown(b *builder, _ File, d detected) error {
 		return readText(b, File{}, detected{text: body})
 	}
 	md := goldmark.New(goldmark.WithExtensions(extension.Table, extension.Strikethrough, extension.TaskList, extension.Linkify, extension.Footnote))
-	raw := []byte(body)
-	doc := md.Parser().Parse(text.NewReader(raw), parser.WithContext(parser.NewContext()))
-	w := &mdWalker{b: b, src: raw}
-	return w.blocks(doc)
+	for part := range mdParts(body) {
+		raw := []byte(part)
+		doc := md.Parser().Parse(text.NewReader(raw), parser.WithContext(parser.NewContext()))
+		w := &mdWalker{b: b, src: raw}
+		if err := w.blocks(doc); err != nil {
+			return err
+		}
+		if err := b.alive(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// mdPart is the size from which a long text is parsed in parts, since its tree
+// takes many times its size. A part ends before a heading, later at a blank
+// line, at last at any line.
+const mdPart = 1 << 20
+
+func mdParts(s string) func(yield func(string) bool) {
+	return func(yield func(string) bool) {
+		if len(s) <= mdPart {
+			yield(s)
+			return
+		}
+		start, at := 0, 0
+		fenced := false
+		for line := range strings.Lines(s) {
+			size := at - start
+			heading := !fenced && strings.HasPrefix(line, "#")
+			blank := !fenced && strings.TrimSpace(line) == ""
+			if size > mdPart && heading || size > 2*mdPart && blank || size > 8*mdPart {
+				if !yield(s[start:at]) {
+					return
+				}
+				start = at
+			}
+			if t := strings.TrimLeft(line, " "); strings.HasPrefix(t, "```") || strings.HasPrefix(t, "~~~") {
+				fenced = !fenced
+			}
+			at += len(line)
+		}
+		yield(s[start:])
+	}
 }
 
 // nestsTooDeep looks for lines that open very many containers or brackets,

@@ -7,6 +7,9 @@ import (
 	"fmt"
 	"io"
 	"runtime/debug"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // Version names what this package makes of files. It changes whenever the same
@@ -77,6 +80,7 @@ func read(ctx context.Context, f File, lim Limits, pdf reader) (res Result, err 
 		return res, fault(Unreadable, nil, "this type of file (%s) is only read by a worker process", d.format)
 	}
 	b := newBuilder(ctx, lim, string(d.format))
+	b.join = f.Size > joinBeyond
 	if err := rd(b, f, d); err != nil {
 		return res, err
 	}
@@ -135,8 +139,9 @@ func (b *builder) finish() error {
 	return nil
 }
 
-// firstHeading is the title of a document that names none: its first heading,
-// if that stands near its beginning and no other of its rank follows.
+// firstHeading is the title of a document that names none: a heading near its
+// beginning, if no other of its rank follows. PDF has no ranks to trust: there
+// it is the first heading of the first page that is no number or exhibit.
 func (b *builder) firstHeading() string {
 	title, level := "", 0
 	for i, bl := range b.doc.Blocks {
@@ -144,6 +149,13 @@ func (b *builder) firstHeading() string {
 			continue
 		}
 		switch {
+		case b.doc.Type == string(fPDF):
+			if i < 8 && bl.Page == 1 && len(bl.Text) <= 200 && titleLike(bl.Text) {
+				return bl.Text
+			}
+			if bl.Page > 1 {
+				return ""
+			}
 		case title == "" && i < 5 && len(bl.Text) <= 200:
 			title, level = bl.Text, bl.Level
 		case title == "" || bl.Level <= level:
@@ -151,4 +163,21 @@ func (b *builder) firstHeading() string {
 		}
 	}
 	return title
+}
+
+// titleLike reports whether a heading could be a title: it has words, and does
+// not begin with a number or call itself an exhibit or page.
+func titleLike(s string) bool {
+	first, _ := utf8.DecodeRuneInString(s)
+	l := strings.ToLower(s)
+	if !unicode.IsLetter(first) || strings.HasPrefix(l, "exhibit") || strings.HasPrefix(l, "page ") {
+		return false
+	}
+	n := 0
+	for _, r := range s {
+		if unicode.IsLetter(r) {
+			n++
+		}
+	}
+	return n >= 4
 }

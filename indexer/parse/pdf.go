@@ -131,6 +131,9 @@ func ranges(n []int) string {
 func pdfTitle(s string) string {
 	s = oneLine(strings.ToValidUTF8(s, ""))
 	l := strings.ToLower(s)
+	if !titleLike(strings.TrimLeft(s, "\"'“«[0123456789. ")) || strings.HasPrefix(l, "(anonymous") {
+		return ""
+	}
 	for _, p := range []string{"untitled", "microsoft word - ", "document1", "print", "slide 1"} {
 		if l == strings.TrimSuffix(p, " - ") || strings.HasSuffix(p, " - ") && strings.HasPrefix(l, p) {
 			return ""
@@ -166,9 +169,11 @@ func pdfDate(s string) string {
 }
 
 // The phases of reading a PDF, which a worker reports. One that dies in the
-// first is tried again without it. Starting pdfium is not the file's fault: it
-// does not count against the file's deadline.
+// first is tried again without it. The start of the worker, before its first
+// phase, and of pdfium are no file's fault: they do not count against a
+// deadline.
 const (
+	phaseRead   = "reading"
 	phaseFast   = "ledongthuc/pdf"
 	phaseStart  = "starting pdfium"
 	phasePdfium = "pdfium"

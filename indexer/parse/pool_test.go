@@ -91,7 +91,7 @@ func TestAWorkerThatIsLostCostsOneFile(t *testing.T) {
 			p := testPool(t, func(o *PoolOptions) {
 				o.Memory = 512 << 20
 				if fault == Deadline {
-					o.Deadline = 3 * time.Second
+					o.Deadline = 5 * time.Second
 				}
 			})
 			var others sync.WaitGroup

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"os/exec"
 	"runtime"
@@ -21,6 +22,7 @@ type process struct {
 	in    *bufio.Writer
 	stdin io.Closer
 	out   *bufio.Reader
+	log   *slog.Logger
 	files *os.File // where descriptors are sent, nil if they cannot be
 	proc  *os.Process
 	temp  string        // its temporary directory
@@ -41,7 +43,7 @@ func startProcess(opt PoolOptions) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &process{temp: temp, err: &tail{}, ended: make(chan struct{})}
+	w := &process{log: opt.Log, temp: temp, err: &tail{}, ended: make(chan struct{})}
 	cmd := exec.Command(opt.Exe[0], opt.Exe[1:]...)
 	cmd.Dir = temp
 	cmd.Stderr = w.err
@@ -131,8 +133,9 @@ const grace = 500 * time.Millisecond
 // second.
 const fastShare = 4
 
-// startLimit bounds the start of a reader, for which no file can be blamed.
-const startLimit = 5 * time.Minute
+// startLimit bounds the start of a worker or reader, for which no file can be
+// blamed.
+const startLimit = 3 * time.Minute
 
 // do has the worker read a file. healthy says that the worker can go on.
 func (w *process) do(ctx context.Context, a ask, data io.ReaderAt) (res Result, healthy bool, err error) {
@@ -149,17 +152,11 @@ func (w *process) do(ctx context.Context, a ask, data io.ReaderAt) (res Result, 
 	}
 	whole := newClock(a.Deadline+grace, giveUp)
 	defer whole.stop()
-	first := newClock(a.Deadline/fastShare, func() {
-		mu.Lock()
-		stuck := phase == phaseFast
-		mu.Unlock()
-		if stuck {
-			giveUp()
-		}
-	})
+	first := newClock(a.Deadline/fastShare, giveUp)
+	first.run(false)
 	defer first.stop()
+	whole.run(false)
 	start := newClock(startLimit, giveUp)
-	start.run(false)
 	defer start.stop()
 	stopCtx := context.AfterFunc(ctx, func() { w.proc.Kill() })
 	defer stopCtx()
@@ -170,6 +167,7 @@ func (w *process) do(ctx context.Context, a ask, data io.ReaderAt) (res Result, 
 		mu.Unlock()
 		whole.run(p != phaseStart)
 		start.run(p == phaseStart)
+		first.run(p == phaseFast)
 	})
 	var broken *talkError
 	if !errors.As(err, &broken) {
@@ -230,6 +228,8 @@ func (w *process) talk(a ask, data io.ReaderAt, byFD bool, phase func(string)) (
 		switch kind {
 		case framePhase:
 			phase(string(payload))
+		case frameNote:
+			w.log.Warn("a parse worker is less confined than it should be", "reason", string(payload))
 		case frameText:
 			text = payload
 		case frameDone:

@@ -79,7 +79,7 @@ func language(blocks []Block) string {
 		}
 	}
 	info := whatlanggo.Detect(sb.String())
-	if !info.IsReliable() && (info.Confidence < .3 || sb.Len() < 40) {
+	if !info.IsReliable() {
 		return ""
 	}
 	return info.Lang.Iso6391()

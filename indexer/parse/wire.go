@@ -16,11 +16,12 @@ import (
 // Parent and worker exchange frames: a kind, the length as 4 bytes, then that
 // many bytes. A request is frameAsk, followed by frameData frames unless the
 // file comes by descriptor; the worker answers with any number of framePhase
-// and then frameText and frameDone, or frameFail.
+// and frameNote and then frameText and frameDone, or frameFail.
 const (
 	frameAsk   = 'a' // ask as JSON
 	frameData  = 'd' // bytes of the file; an empty one ends it
-	framePhase = 'p' // name of the reader at work
+	framePhase = 'p' // what the worker does now
+	frameNote  = 'n' // what it could not give up at its start
 	frameText  = 't' // texts of all blocks, one after the other
 	frameDone  = 'r' // reply as JSON
 	frameFail  = 'f' // failure as JSON

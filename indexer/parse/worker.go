@@ -40,9 +40,7 @@ func runWorker(stdin io.Reader, stdout io.Writer, first firstReader) error {
 		debug.SetMemoryLimit(limit / 10 * 7)
 	}
 	debug.SetMaxStack(128 << 20)
-	if err := confine(limit); err != nil {
-		fmt.Fprintln(os.Stderr, "parse worker:", err)
-	}
+	loose := confine(limit)
 	if limit > 0 {
 		stop := make(chan struct{})
 		defer close(stop)
@@ -52,6 +50,11 @@ func runWorker(stdin io.Reader, stdout io.Writer, first firstReader) error {
 	if os.Getenv(envFD) == "3" {
 		w.files = os.NewFile(3, "files")
 		defer w.files.Close()
+	}
+	if loose != nil {
+		if err := writeFrame(w.out, frameNote, []byte(loose.Error())); err != nil {
+			return err
+		}
 	}
 	w.pdf = &pdfReader{first: first, cacheDir: os.Getenv(envCache), phase: w.phase}
 	// Requests are read ahead of the work, so that the end of stdin, which is
@@ -218,6 +221,7 @@ func (w *worker) serve(wk work) error {
 	defer cancel()
 	w.clock = newClock(wk.ask.Deadline, cancel)
 	defer w.clock.stop()
+	w.phase(phaseRead)
 	w.pdf.slowOnly = wk.ask.SlowOnly
 	f := File{Name: wk.ask.Name, Data: wk.data, Size: wk.ask.Size}
 	res, err := read(ctx, f, wk.ask.Limits.withDefaults(), w.pdf.read)
