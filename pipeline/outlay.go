@@ -307,6 +307,7 @@ func (o *outlay[T]) took(b *batch[T]) {
 	}
 	if b.saved < 0 {
 		o.drops, o.records = append(o.drops, o.records...), nil
+		o.fresh = nil // a staged sink takes it before it is saved
 	}
 }
 

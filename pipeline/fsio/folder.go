@@ -21,7 +21,7 @@ import (
 type Options struct {
 	// Exclude are files and directories never looked at, .ragignore or not:
 	// absolute paths, or relative to the working directory. They need not be
-	// inside the folder, nor exist.
+	// inside the folder, nor exist; "" is nothing.
 	Exclude []string
 	// Ignore are rules as in a .ragignore, which come before those of any file
 	// in the folder: these can take them back.
@@ -199,6 +199,9 @@ func (f *Folder) excluded() (map[string]bool, error) {
 	}
 	paths := map[string]bool{}
 	for _, p := range f.o.Exclude {
+		if p == "" {
+			continue
+		}
 		p, err := filepath.Abs(p)
 		if err != nil {
 			return nil, err

@@ -32,7 +32,8 @@ func Exclude(paths ...string) Option {
 
 // Read makes a table of the rows in a file, in the files of a folder and those
 // below, or in those that a glob names ("data/**/*.jsonl"). The table is called
-// "json" and the path; Named gives it another name.
+// "json" and the path; Named gives it another name. A file, if its name has an
+// extension, may come later; a folder must exist.
 func Read[T any](g *pipeline.Graph, path string, opts ...Option) *pipeline.Table[T] {
 	return pipeline.From(g, tableName(path), Source[T](path, opts...))
 }

@@ -37,20 +37,20 @@ type reader[T any] struct {
 	skipped   int    // records of the present file that had no end
 }
 
+// isFile reports whether a path names a file. One that does not exist may still
+// come if its name looks like a file's and its folder is there.
 func isFile(path string) (bool, error) {
 	fi, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		// It may come; a folder must be there.
-		parent, e := os.Stat(filepath.Dir(path))
-		return e == nil && parent.IsDir(), nil
+		if parent, e := os.Stat(filepath.Dir(path)); e == nil && parent.IsDir() && filepath.Ext(path) != "" {
+			return true, nil
+		}
+		return false, errMissing
 	}
 	return err == nil && !fi.IsDir(), err
 }
 
-func mustExist(path string) error {
-	_, err := os.Stat(path)
-	return err
-}
+var errMissing = errors.New("it does not exist; create it or correct the path")
 
 // take reads what the folder found, as one group if it is not too long.
 func (r *reader[T]) take(ctx context.Context, found found) error {

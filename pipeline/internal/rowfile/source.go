@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -100,8 +102,8 @@ func (s *Source[T]) run(ctx context.Context, in pipeline.Input[T]) error {
 		return err
 	}
 	if single && in.Static() {
-		if err := mustExist(s.Path); err != nil {
-			return err
+		if _, err := os.Stat(s.Path); errors.Is(err, fs.ErrNotExist) {
+			return errMissing
 		}
 	}
 	return r.run(ctx)
