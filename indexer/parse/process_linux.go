@@ -27,7 +27,7 @@ func confine(memory int64) error {
 	errs = append(errs, err)
 	for _, t := range tasks {
 		if tid, err := strconv.Atoi(t.Name()); err == nil {
-			errs = append(errs, unix.Setpriority(unix.PRIO_PROCESS, tid, 10))
+			errs = append(errs, unix.Setpriority(unix.PRIO_PROCESS, tid, 5))
 		}
 	}
 	if memory > 0 {
