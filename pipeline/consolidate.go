@@ -1,7 +1,6 @@
 package pipeline
 
 import (
-	"cmp"
 	"slices"
 
 	"github.com/ragserver/ragserver/pipeline/internal/codec"
@@ -64,12 +63,21 @@ func sumUp[T any](rows []Change[T], c *codec.Codec[T]) []Change[T] {
 	return slices.DeleteFunc(rows[:n], func(r Change[T]) bool { return r.N == 0 })
 }
 
+// retractionsFirst moves retractions before insertions; else the order stays.
 func retractionsFirst[T any](rows []Change[T]) {
-	sign := func(n int) int {
-		if n < 0 {
-			return -1
-		}
-		return 1
+	first := 0
+	for first < len(rows) && rows[first].N < 0 {
+		first++
 	}
-	slices.SortStableFunc(rows, func(a, b Change[T]) int { return cmp.Compare(sign(a.N), sign(b.N)) })
+	var later []Change[T] // insertions that a retraction has come after
+	n := first
+	for i := first; i < len(rows); i++ {
+		if rows[i].N > 0 {
+			later = append(later, rows[i])
+			continue
+		}
+		rows[n] = rows[i]
+		n++
+	}
+	copy(rows[n:], later)
 }

@@ -47,10 +47,11 @@ func foldBy[T, K, A any](t *Table[T], op string, key func(row T) K, f func(acc *
 func byGroup[T, K any](w *worker, n *node, c *codec.Codec[K], key func(T) K, put func([]Change[T])) func([]Change[T]) {
 	var rows []Change[T]
 	var scratch []byte
+	var k K // here, so that it is not allocated for each row
 	return func(b []Change[T]) {
 		rows = rows[:0]
 		guard(len(b), func(i int) {
-			k := key(b[i].Row)
+			k = key(b[i].Row)
 			var g Key
 			g.Hi, g.Lo, scratch = c.Hash(&k, scratch)
 			rows = append(rows, Change[T]{g, b[i].Row, b[i].N})

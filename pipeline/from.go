@@ -90,6 +90,7 @@ type input[T any] struct {
 
 	rows  hashtab.Store // by Upsert
 	state hashtab.Store // by Put
+	row   T
 	buf   []byte
 	txt   codec.Arena
 }
@@ -99,11 +100,12 @@ func (in *input[T]) Add(key Key, row T, n int) {
 		return
 	}
 	in.cur = append(in.cur, Change[T]{key, row, n})
-	in.bytes += in.c.Size(&row) + 24
+	in.bytes += in.c.Size(&in.cur[len(in.cur)-1].Row) + 24
 }
 
 func (in *input[T]) Upsert(key Key, row T) {
-	in.buf = in.c.Append(in.buf[:0], &row)
+	in.row = row // not the argument, which would have to be allocated
+	in.buf = in.c.Append(in.buf[:0], &in.row)
 	if old, ok := in.rows.Get(key.cell()); ok {
 		if string(old) == string(in.buf) {
 			return
@@ -180,7 +182,7 @@ func (in *input[T]) Commit(ctx context.Context, seen func(epoch uint64)) error {
 	}
 	// What the source has said it has said: the next group starts empty even
 	// if this one does not get in, because then the run is over.
-	in.cur, in.recs, in.fails, in.bytes = nil, nil, nil, 0
+	in.cur, in.recs, in.fails, in.bytes = make([]Change[T], 0, min(len(in.cur), sliceRows)), nil, nil, 0
 	s := in.s
 	for {
 		s.mu.Lock()

@@ -56,10 +56,11 @@ type joinRow[T any] struct {
 func byJoinKey[T, K any](w *worker, n *node, c *codec.Codec[K], key func(T) K, put func([]joinRow[T])) func([]Change[T]) {
 	var rows []joinRow[T]
 	var scratch []byte
+	var k K // here, so that it is not allocated for each row
 	return func(b []Change[T]) {
 		rows = rows[:0]
 		guard(len(b), func(i int) {
-			k := key(b[i].Row)
+			k = key(b[i].Row)
 			var on Key
 			on.Hi, on.Lo, scratch = c.Hash(&k, scratch)
 			rows = append(rows, joinRow[T]{on, b[i]})
