@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"slices"
 	"testing"
 	"time"
 
@@ -26,8 +27,8 @@ type Case[T, O any] struct {
 	// Later is set if the table reaches its value some epochs after its input,
 	// as behind an asynchronous stage.
 	Later bool
-	// Kept is set if operators keep state even when no input is left.
-	Kept bool
+	// Keys is how many rows the input has at most (31 if 0).
+	Keys int
 }
 
 // Incremental checks that the table is at every epoch what Want makes of the
@@ -36,7 +37,7 @@ type Case[T, O any] struct {
 // not synced. In the end all input is retracted, and no state may remain.
 func Incremental[T, O any](t *testing.T, c Case[T, O]) {
 	t.Helper()
-	rapid.Check(t, func(t *rapid.T) { c.check(t) })
+	rapid.Check(t, func(t *rapid.T) { c.Check(t) })
 }
 
 // trial is one random life of a plan.
@@ -54,8 +55,12 @@ type trial[T, O any] struct {
 	done chan error
 }
 
-func (c *Case[T, O]) check(t *rapid.T) {
-	tr := &trial[T, O]{c: c, t: t, live: map[int]T{}, fs: NewCrashFS(rapid.Uint64().Draw(t, "seed"))}
+// Check is one random life of the plan, for tests that draw the plan as well.
+func (c Case[T, O]) Check(t *rapid.T) {
+	if c.Keys <= 0 {
+		c.Keys = 31
+	}
+	tr := &trial[T, O]{c: &c, t: t, live: map[int]T{}, fs: NewCrashFS(rapid.Uint64().Draw(t, "seed"))}
 	tr.upserts = rapid.Bool().Draw(t, "upserts")
 	tr.sink = &Collect[O]{OneRowAKey: !c.ManyRowsAKey, Forgetful: rapid.Bool().Draw(t, "forgetful")}
 	tr.start()
@@ -99,7 +104,7 @@ func (tr *trial[T, O]) step() {
 	var changes []pipeline.Change[T]
 	var seen <-chan uint64
 	for range rapid.IntRange(1, 12).Draw(tr.t, "changes") {
-		k := rapid.IntRange(0, 30).Draw(tr.t, "key")
+		k := rapid.IntRange(0, tr.c.Keys-1).Draw(tr.t, "key")
 		old, there := tr.live[k]
 		key := pipeline.KeyOf("row", fmt.Sprint(k))
 		if there && !tr.upserts {
@@ -137,6 +142,7 @@ func (tr *trial[T, O]) await(seen <-chan uint64) bool {
 	case <-seen:
 		return true
 	case err := <-tr.done:
+		tr.done <- nil
 		tr.t.Fatalf("Run ended: %v", err)
 	case <-time.After(patience):
 		tr.t.Fatalf("the input is not seen after %v\n%s", patience, tr.g.Explain())
@@ -182,9 +188,6 @@ func (tr *trial[T, O]) empty() {
 		return
 	}
 	tr.compare()
-	if tr.c.Kept {
-		return
-	}
 	none := func() bool {
 		for _, o := range tr.g.Stats().Operators {
 			if o.StateRows != 0 {
@@ -198,15 +201,7 @@ func (tr *trial[T, O]) empty() {
 	}
 }
 
-func sortedKeys[T any](m map[int]T) []int {
-	keys := make([]int, 0, len(m))
-	for k := range 31 {
-		if _, ok := m[k]; ok {
-			keys = append(keys, k)
-		}
-	}
-	return keys
-}
+func sortedKeys[T any](m map[int]T) []int { return slices.Sorted(maps.Keys(m)) }
 
 // Eventually polls until ok is true or patience runs out.
 func Eventually(ok func() bool) bool {
