@@ -140,7 +140,7 @@ func (o *outlay[T]) gather(epoch uint64, last bool) {
 		// What was held is dropped from the outbox when this batch is taken; if
 		// it is empty, nobody will take it.
 		if len(rows) == 0 {
-			o.drops, o.records = append(o.drops, o.records...), nil
+			o.dropHeld()
 			return
 		}
 		b.saved = -1
@@ -306,9 +306,15 @@ func (o *outlay[T]) took(b *batch[T]) {
 		o.drops = append(o.drops, outboxKey{b.epoch, uint32(i)})
 	}
 	if b.saved < 0 {
-		o.drops, o.records = append(o.drops, o.records...), nil
-		o.fresh = nil // a staged sink takes it before it is saved
+		o.dropHeld()
 	}
+}
+
+// dropHeld takes what static mode has held back out of the outbox, and what was
+// on its way there. REQUIRES: o.mu.
+func (o *outlay[T]) dropHeld() {
+	o.drops = append(o.drops, o.records...)
+	o.records, o.fresh = nil, nil
 }
 
 func (o *outlay[T]) done() (epoch uint64, rows, batches int) {
