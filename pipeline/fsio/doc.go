@@ -7,7 +7,7 @@
 // Events of the operating system are hints, looking is the truth. An event says
 // which path to look at; a file that is being written is left alone until it
 // has been quiet for a moment (Options.Quiet, 20 ms), but not for more than
-// five seconds. From time to time everything is looked at again, which heals
+// five seconds (Options.Patience). From time to time everything is looked at again, which heals
 // lost events. Where events cannot be had (the system's limit of watches is
 // reached, the folder lies on a network or container mount, changes turn up
 // without events) looking by interval takes over, and the log and Status say so.

@@ -109,6 +109,7 @@ func (s *scanner) walked(w *walk) {
 	if !w.full {
 		return
 	}
+	s.settleWatches()
 	s.lastScan, s.scanTime = time.Now(), time.Since(w.begin)
 	s.nextWalk = s.lastScan.Add(s.everyWait())
 	if w.first {

@@ -16,7 +16,8 @@ type watcher struct {
 	fs      *fsnotify.Watcher // nil: there are none
 	done    sync.WaitGroup
 	polling string
-	failed  bool                 // a watch was refused since the last walk began
+	refused bool                 // polling is because watches were refused
+	failed  bool                 // one was since the last look at everything began
 	inodes  map[[2]uint64]string // watched directories, by identity
 }
 
@@ -100,6 +101,7 @@ func (s *scanner) watch(d *dir) {
 	err := s.w.fs.Add(s.abs(d.path))
 	d.watch = err == nil
 	if err != nil {
+		s.w.refused = s.w.refused || s.w.polling == ""
 		s.w.failed = true
 		s.poll(fmt.Sprintf("the system refuses to watch %s: %v%s", s.abs(d.path), err, limitHint(err)))
 	}
@@ -116,6 +118,16 @@ func (s *scanner) unwatch(d *dir) {
 	}
 	delete(s.w.inodes, id)
 	s.w.fs.Remove(s.abs(d.path)) // an error means that the system has forgotten it too
+}
+
+// settleWatches goes back to events if every directory could be watched in the
+// look at everything that has just ended.
+func (s *scanner) settleWatches() {
+	if s.w == nil || !s.w.refused || s.w.failed {
+		return
+	}
+	s.w.refused, s.w.polling = false, ""
+	s.o.Logger.Info("the whole folder is watched again", "folder", s.root)
 }
 
 // everyWait is the time from one look at everything to the next.

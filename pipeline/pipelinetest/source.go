@@ -42,6 +42,8 @@ func TestSource[T any](t *testing.T, world func(t *testing.T) World[T]) {
 	t.Run("live", func(t *testing.T) { testLive(t, world(t)) })
 	t.Run("restarts", func(t *testing.T) { testRestarts(t, world(t)) })
 	t.Run("crashes", func(t *testing.T) { testCrashes(t, world) })
+	t.Run("engine", func(t *testing.T) { testEngine(t, world(t)) })
+	t.Run("engine live", func(t *testing.T) { testEngineLive(t, world(t)) })
 	t.Run("stops", func(t *testing.T) { testStops(t, world(t)) })
 }
 
