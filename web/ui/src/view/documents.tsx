@@ -67,19 +67,17 @@ export function Documents() {
             <thead>
               <tr>
                 <th scope="col">Document</th>
-                <th scope="col">State</th>
-                <th scope="col" class="wide-only">Type</th>
-                <th scope="col" class="wide-only number">Size</th>
-                <th scope="col" class="wide-only number">Chunks</th>
-                <th scope="col" class="middle-only number">Updated</th>
-                <th scope="col"><span class="offscreen">Actions</span></th>
+                <th scope="col" class="column-state">State</th>
+                <th scope="col" class="wide-only column-type">Type</th>
+                <th scope="col" class="wide-only number column-size">Size</th>
+                <th scope="col" class="wide-only number column-size">Chunks</th>
+                <th scope="col" class="middle-only number column-time">Updated</th>
+                <th scope="col" class="column-tools"><span class="offscreen">Actions</span></th>
               </tr>
             </thead>
-            <tbody>
-              {documents.rows.value.map((d) => (
-                <Row key={d.id} d={d} remove={setDeleting} />
-              ))}
-            </tbody>
+            {pages(documents.rows.value).map((rows, i) => (
+              <Page key={i} rows={rows} remove={setDeleting} />
+            ))}
           </table>
         ) : (
           documents.loaded.value && !documents.failure.value && <Nothing filtered={Boolean(f.q || f.state || f.source)} />
@@ -153,6 +151,38 @@ function StateChoice({ name, value, n }: { name: string; value: string; n: numbe
       <input type="radio" name="state" checked={documents.filter.value.state === value} onChange={() => documents.set({ state: value })} />
       <span>{value && <i class={`dot dot-${value}`} />}{name} <b class="figures">{count(n)}</b></span>
     </label>
+  );
+}
+
+const pageRows = 50;
+
+function pages(rows: Document[]): Document[][] {
+  const out: Document[][] = [];
+  for (let i = 0; i < rows.length; i += pageRows) out.push(rows.slice(i, i + pageRows));
+  return out;
+}
+
+/** Some rows that are drawn only while they are near what is seen; else their height stands for them. */
+function Page({ rows, remove }: { rows: Document[]; remove: (d: Document) => void }) {
+  const ref = useRef<HTMLTableSectionElement>(null);
+  const [height, setHeight] = useState(0); // of what is not drawn
+  useEffect(() => {
+    const body = ref.current!;
+    const watch = new IntersectionObserver(
+      (e) => setHeight(e.some((x) => x.isIntersecting) ? 0 : body.offsetHeight),
+      { root: body.closest('.scroller'), rootMargin: '1200px 0px' },
+    );
+    watch.observe(body);
+    return () => watch.disconnect();
+  }, []);
+  return (
+    <tbody ref={ref}>
+      {height > 0 ? (
+        <tr aria-hidden="true"><td class="spacer" colSpan={7} style={{ height: `${height}px` }} /></tr>
+      ) : (
+        rows.map((d) => <Row key={d.id} d={d} remove={remove} />)
+      )}
+    </tbody>
   );
 }
 
