@@ -2,6 +2,7 @@
 // sentence for the reader and says what can be done.
 
 import type { DocumentList, DocumentText, Document, SearchResponse, SourceInfo, Stats, Uploaded, Written } from './shapes';
+import { device, tab } from './storage';
 
 export type FailureKind =
   | 'offline' // the server does not answer
@@ -31,16 +32,16 @@ const keyName = 'ragserver.key';
 
 export const apiKey = {
   get(): string {
-    return sessionStorage.getItem(keyName) ?? localStorage.getItem(keyName) ?? '';
+    return tab.getItem(keyName) ?? device.getItem(keyName) ?? '';
   },
   /** Keeps the key for this tab, or on this device until it is forgotten. */
   set(key: string, keep: boolean): void {
     this.forget();
-    (keep ? localStorage : sessionStorage).setItem(keyName, key);
+    (keep ? device : tab).setItem(keyName, key);
   },
   forget(): void {
-    sessionStorage.removeItem(keyName);
-    localStorage.removeItem(keyName);
+    tab.removeItem(keyName);
+    device.removeItem(keyName);
   },
 };
 

@@ -2,6 +2,7 @@
 
 import { signal } from '@preact/signals';
 import { onKeyWanted } from '../api/client';
+import { device } from '../api/storage';
 import { Asking } from './asking';
 import { Conversations, type Scope } from './conversations';
 import { DocumentStore } from './documents';
@@ -17,7 +18,7 @@ export const announcement = signal('');
 export const announce = (what: string) => (announcement.value = what);
 
 export const server = new ServerState();
-export const conversations = new Conversations(localStorage);
+export const conversations = new Conversations(device);
 export const asking = new Asking(conversations, { model: () => model.value, announce });
 export const documents = new DocumentStore();
 export const freshness = new FreshnessStore();

@@ -187,9 +187,11 @@ export class Conversations {
     try {
       this.storage.setItem(storagePrefix + id, JSON.stringify(c));
       this.trouble.value = '';
-    } catch {
-      this.trouble.value =
-        'This browser has no room left for conversations: the newest one is not kept. Delete some that you no longer need.';
+    } catch (e) {
+      const barred = e instanceof DOMException && e.name === 'SecurityError';
+      this.trouble.value = barred
+        ? 'This browser keeps nothing for this page: conversations end with it.'
+        : 'This browser has no room left for conversations: the newest one is not kept. Delete some that you no longer need.';
     }
   }
 

@@ -21,6 +21,7 @@ export class DocumentStore {
   #abort: AbortController | null = null;
   #again: ReturnType<typeof setTimeout> | undefined;
   #shown = false;
+  #behind = new Set<string>();
 
   constructor(private readonly list: (f: ListFilter, s: AbortSignal) => Promise<DocumentList> = api.documents) {}
 
@@ -65,7 +66,10 @@ export class DocumentStore {
         this.#cursor = got.cursor ?? '';
         this.total.value = got.total;
         this.states.value = got.states ?? {};
-        if (!cursor) this.behind.value = 0;
+        if (!cursor) {
+          this.#behind.clear();
+          this.behind.value = 0;
+        }
         this.failure.value = null;
         this.loaded.value = true;
       });
@@ -94,7 +98,8 @@ export class DocumentStore {
     }
     batch(() => {
       if (touched) this.rows.value = rows;
-      if (newest.size > 0) this.behind.value += newest.size;
+      for (const id of newest.keys()) this.#behind.add(id);
+      this.behind.value = this.#behind.size;
     });
     // One page is cheap to load again; someone who has scrolled further is not moved.
     if (this.#shown && this.rows.value.length <= page) this.#again ??= setTimeout(() => void this.load(), 1500);

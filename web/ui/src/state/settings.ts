@@ -1,22 +1,17 @@
 // Choices of this browser's user.
 
 import { effect, signal } from '@preact/signals';
+import { device } from '../api/storage';
 
 export type Theme = 'system' | 'light' | 'dark';
 
-const read = (name: string) => {
-  try {
-    return localStorage.getItem('ragserver.' + name) ?? '';
-  } catch {
-    return ''; // storage is barred: choices last as long as the page
-  }
-};
+const read = (name: string) => device.getItem('ragserver.' + name) ?? '';
 const write = (name: string, value: string) => {
   try {
-    if (value) localStorage.setItem('ragserver.' + name, value);
-    else localStorage.removeItem('ragserver.' + name);
+    if (value) device.setItem('ragserver.' + name, value);
+    else device.removeItem('ragserver.' + name);
   } catch {
-    // see above
+    // storage is barred or full: the choice lasts as long as the page
   }
 };
 

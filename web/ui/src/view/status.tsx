@@ -19,24 +19,28 @@ export function StatusButton() {
   if (link.state === 'connecting') [text, kind] = ['connecting', 'wait'];
   else if (link.state === 'lost') [text, kind] = ['offline', 'lost'];
   else if (link.state === 'barred') [text, kind] = ['needs a key', 'lost'];
-  else if (pending > 0) [text, kind] = [`reading ${count(pending)}`, 'busy'];
-  const since = kind === 'live' && last > 0 ? `updated ${ago(last, now.value)}` : '';
+  else if (pending > 0) {
+    const all = Math.max(server.burst.value, pending);
+    [text, kind] = [all > 1 ? `reading ${count(all - pending + 1)} of ${count(all)}` : 'reading', 'busy'];
+  }
+  const aside =
+    kind === 'busy' ? server.reading.value : kind === 'live' && last > 0 ? `updated ${ago(last, now.value)}` : '';
   return (
     <button
       type="button"
-      class="status"
+      class="status figures"
       aria-expanded={activityShown.value}
       title="What changes in your documents"
       onClick={() => (activityShown.value = !activityShown.value)}
     >
       <i class={`dot dot-${kind}`} />
       <span>{text}</span>
-      {since && <span class="status-since figures">· {since}</span>}
+      {aside && <span class="status-aside">· {aside}</span>}
     </button>
   );
 }
 
-/** A thin line while documents are being read. */
+/** A thin line while documents are being read. It takes no room: nothing moves when it comes and goes. */
 export function IndexingBar() {
   const pending = server.stats.value?.pending ?? 0;
   if (pending === 0) return null;
@@ -44,10 +48,6 @@ export function IndexingBar() {
   return (
     <div class="indexing">
       <progress max={all} value={all - pending} aria-label="Reading documents" />
-      <p>
-        <span>{count(all - pending)} of {plural(all, 'document')} read</span>
-        {server.reading.value && <span class="indexing-file">{server.reading.value}</span>}
-      </p>
     </div>
   );
 }
