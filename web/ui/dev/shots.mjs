@@ -29,7 +29,7 @@ const states = {
   documents: async (page) => { await page.goto(url + '/documents'); await page.locator('tbody tr').first().waitFor(); },
   activity: async (page) => { await page.locator('.status').click(); await dev({ do: 'change', path: 'handbook/working-hours.md' }); await page.getByText('answerable').first().waitFor(); },
   settings: async (page) => { await page.keyboard.press('Control+Shift+o'); await openMenu(page); await page.getByText('Settings and about').click(); await page.locator('dialog').waitFor(); },
-  palette: async (page) => { await page.keyboard.press('Control+k'); await page.keyboard.type('le'); await page.locator('[role=option]').nth(2).waitFor(); },
+  palette: async (page) => { await page.keyboard.press('Control+k'); await page.keyboard.type('le'); await page.locator('[role=option]').nth(1).waitFor(); },
   drawer: async (page) => { await states.answer(page); await openMenu(page); },
   offline: async (page) => { await states.answer(page); await dev({ do: 'down' }); await page.locator('.banner').waitFor(); await dev({ do: 'up' }); },
 };

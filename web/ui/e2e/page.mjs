@@ -171,6 +171,13 @@ const tests = {
       /The model stopped\. The passages above were found/);
     await lastTurn(page).locator('.card').waitFor();
     assert.match(await play(200, sse(['text', { text: 'Be' }])), /connection broke/);
+    // A model is configured, but does not answer.
+    await page.route('**/api/stats', async (r) => {
+      const response = await r.fetch();
+      return r.fulfill({ response, json: { ...(await response.json()), model: 'm', models: ['m'] } });
+    });
+    await page.reload();
+    await lastTurn(page).waitFor();
     await page.unroute('**/api/ask');
     await page.route('**/api/ask', (r) => r.fulfill({ status: 200, body: sse(['done', { answer: 'Quoted [1].', kind: 'extractive', notice: 'The model does not answer.', sources: [{ ...source, cited: true }], epoch: 1, retrieval_ms: 1, total_ms: 2 }]) }));
     await ask(page, 'Without a model?');
