@@ -293,7 +293,8 @@ func TestRealServer(t *testing.T) {
 			usage = d.Usage
 		}
 	}
-	if !strings.Contains(text, "Paris") || finish == "" || usage == nil || usage.Prompt == 0 || usage.Completion == 0 {
+	// What a small model says is its own affair; that it says it whole is ours.
+	if strings.TrimSpace(text) == "" || finish != "stop" && finish != "length" || usage == nil || usage.Prompt == 0 || usage.Completion == 0 {
 		t.Errorf("text %q, finish %q, usage %+v", text, finish, usage)
 	}
 
