@@ -1,6 +1,6 @@
 # What people run. The work is in scripts/, which can be run by itself.
 
-.PHONY: run build test check release bench clean
+.PHONY: run build test check fuzz release bench clean
 
 run:            ## index and serve the example documents
 	go run ./cmd/ragserver ./examples/docs
@@ -11,8 +11,11 @@ build:          ## the static binary, in ./bin
 test:           ## all tests; installs what the machine lacks when it may, names what it skips
 	./scripts/test
 
-check:          ## the slower checks that CI adds: cross builds, pure-Go kernels, fuzzing, reproducible page
+check:          ## the slower checks that CI adds: cross builds, pure-Go kernels, reproducible page
 	./scripts/check
+
+fuzz:           ## every fuzz target for a while (FUZZTIME=10s)
+	./scripts/fuzz
 
 release:        ## archives with checksums for every platform, in ./release
 	./scripts/release
