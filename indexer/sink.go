@@ -3,6 +3,7 @@ package indexer
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -38,6 +39,11 @@ func (s indexSink) Apply(ctx context.Context, epoch uint64, changes []pipeline.C
 		}
 	}
 	if _, err := x.index.Apply(ctx, b); err != nil {
+		// The engine remembers that a text was read and stored; if the index has
+		// not got it, it is not the index that the text was stored in.
+		if errors.As(err, new(*index.MissingError)) {
+			err = fmt.Errorf("%w: %w", err, pipeline.ErrOtherState)
+		}
 		return fmt.Errorf("indexer: bringing epoch %d into the index: %w", epoch, err)
 	}
 	after := x.index.View()

@@ -49,9 +49,13 @@ func State(dir string) Option { return func(o *options) { o.state = dir } }
 // DamageError says that a file of the state is not what was written.
 type DamageError = changelog.DamageError
 
-// ErrOtherState says that a sink is ahead of the state: parts of different
-// backups were put together, or the state was removed and the sink was not.
+// ErrOtherState says that a sink has epochs that the state does not know of, or
+// has lost some that it took: parts of different backups were put together, or
+// one of the two was removed and the other was not.
 var ErrOtherState = errors.New("it is not the state that filled this sink")
+
+// LockedError says that another process has the state.
+type LockedError = changelog.LockedError
 
 // StateFS is the file system that state is kept on.
 type StateFS = changelog.FS

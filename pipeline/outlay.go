@@ -88,6 +88,7 @@ type outlay[T any] struct {
 	mu       sync.Mutex
 	batches  []*batch[T] // gathered, not taken by the sink
 	released uint64
+	taken    uint64      // the last epoch that the sink took
 	drops    []outboxKey // taken by the sink, still in the outbox
 }
 
@@ -301,13 +302,19 @@ func (o *outlay[T]) head() *batch[T] {
 func (o *outlay[T]) took(b *batch[T]) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.batches = o.batches[1:]
+	o.batches, o.taken = o.batches[1:], b.epoch
 	for i := range b.saved {
 		o.drops = append(o.drops, outboxKey{b.epoch, uint32(i)})
 	}
 	if b.saved < 0 {
 		o.dropHeld()
 	}
+}
+
+func (o *outlay[T]) tookUpTo() uint64 {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.taken
 }
 
 // dropHeld takes what static mode has held back out of the outbox, and what was

@@ -24,7 +24,7 @@ type sinkFunc[T any] func(ctx context.Context, epoch uint64, changes []Change[T]
 func (f sinkFunc[T]) Apply(ctx context.Context, epoch uint64, changes []Change[T]) error {
 	return f(ctx, epoch, changes)
 }
-func (sinkFunc[T]) Applied(context.Context) (uint64, error) { return 0, nil }
+func (sinkFunc[T]) Applied(context.Context) (uint64, error) { return CannotTell, nil }
 
 func TestRunEndsWithTheErrorThatEndedIt(t *testing.T) {
 	broken := errors.New("broken")

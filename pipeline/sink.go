@@ -1,6 +1,9 @@
 package pipeline
 
-import "context"
+import (
+	"context"
+	"math"
+)
 
 // A Sink takes the changes of a table out of the engine after they have been
 // committed. To registers it.
@@ -17,9 +20,15 @@ type Sink[T any] interface {
 	Apply(ctx context.Context, epoch uint64, changes []Change[T]) error
 
 	// Applied returns the last epoch that is durable in the sink, 0 if there
-	// is none or the sink cannot tell. Called once, before the first Apply.
+	// is none, CannotTell if the sink does not keep it. Called once, before the
+	// first Apply. With State, a sink that has less than it took, or more than
+	// the state knows of, ends Run with ErrOtherState.
 	Applied(ctx context.Context) (uint64, error)
 }
+
+// CannotTell is what Applied returns for a sink that does not know which epochs
+// it has: after a crash it is sent everything that the engine still keeps.
+const CannotTell uint64 = math.MaxUint64
 
 // A StagedSink writes ahead of the commit and is told afterwards what counts:
 // an append-only file whose committed length stands in the engine's manifest,

@@ -1,11 +1,12 @@
 package pipeline_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -210,7 +211,37 @@ func TestForeignSink(t *testing.T) {
 	if err := run(pipelinetest.NewCrashFS(1)); err != nil {
 		t.Fatal(err)
 	}
-	if err := run(pipelinetest.NewCrashFS(2)); err == nil || !bytes.Contains([]byte(err.Error()), []byte("ends at epoch 0")) {
+	if err := run(pipelinetest.NewCrashFS(2)); !errors.Is(err, ErrOtherState) || !strings.Contains(err.Error(), "ends at epoch 0") {
 		t.Errorf("Run: %v", err)
+	}
+}
+
+// TestSinkThatLostEpochs: what the state no longer keeps cannot be sent again,
+// so a sink without it must not be filled from there on.
+func TestSinkThatLostEpochs(t *testing.T) {
+	for _, mode := range []Option{EpochEvery(time.Millisecond), Static()} {
+		fs := pipelinetest.NewCrashFS(1)
+		run := func(sink Sink[row]) error {
+			g := New(StateOn(fs, "state"), mode)
+			To(From(g, "in", counted{1}), "out", sink)
+			return g.Run(t.Context())
+		}
+		filled := &pipelinetest.Collect[row]{}
+		if err := run(filled); err != nil {
+			t.Fatal(err)
+		}
+		if filled.Applies() == 0 {
+			t.Fatal("the sink got nothing")
+		}
+		if err := run(filled); err != nil {
+			t.Errorf("the same sink again: %v", err)
+		}
+		err := run(&pipelinetest.Collect[row]{})
+		if !errors.Is(err, ErrOtherState) || !strings.Contains(err.Error(), "has nothing after epoch 0") {
+			t.Errorf("an emptied sink: %v", err)
+		}
+		if err := run(&pipelinetest.Collect[row]{Forgetful: true}); err != nil {
+			t.Errorf("a sink that cannot tell: %v", err)
+		}
 	}
 }

@@ -2,8 +2,11 @@ package pipeline
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 	"strings"
+
+	"github.com/ragserver/ragserver/pipeline/internal/changelog"
 )
 
 // To gives the changes of a table to a sink, once a commit has made them
@@ -29,7 +32,7 @@ func (f subscriber[T]) Apply(_ context.Context, epoch uint64, changes []Change[T
 	return f(epoch, changes)
 }
 
-func (subscriber[T]) Applied(context.Context) (uint64, error) { return 0, nil }
+func (subscriber[T]) Applied(context.Context) (uint64, error) { return CannotTell, nil }
 
 func addSink[T any](t *Table[T], op, name string, make func(*outlay[T]) sinkRun) {
 	n := t.n.g.add(op, typeOf[T](), t.n)
@@ -53,10 +56,30 @@ func addSink[T any](t *Table[T], op, name string, make func(*outlay[T]) sinkRun)
 	}
 }
 
-// applying is a sink that takes epochs after their commit.
+// applying is a sink that takes epochs after their commit. The commit that drops
+// an epoch from the outbox says so under takenKey: a sink that has less at the
+// next start has lost what nobody can send it again.
 type applying[T any] struct {
 	*outlay[T]
-	sink Sink[T]
+	sink  Sink[T]
+	tells bool   // the sink knows what it has
+	saved uint64 // what the log says under takenKey
+}
+
+const takenTable = "taken"
+
+var takenKey = []byte("epoch")
+
+// loadTaken reads what save has noted; 0 if nothing.
+func loadTaken(l *changelog.Log, table string) (epoch uint64, err error) {
+	err = loadTable(l, table, nil, func(_, value []byte) error {
+		if len(value) != 8 {
+			return errDamagedState
+		}
+		epoch = binary.BigEndian.Uint64(value)
+		return nil
+	})
+	return epoch, err
 }
 
 func (a *applying[T]) recover(ctx context.Context) error {
@@ -64,12 +87,44 @@ func (a *applying[T]) recover(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("pipeline: sink %s: ask for the last epoch it has: %w", a.n, err)
 	}
-	if last := a.r.epoch; a.r.log != nil && applied > last {
-		return fmt.Errorf("pipeline: sink %s has epoch %d, but the state in %s ends at epoch %d: %w; restore that, or empty the sink and the state together",
+	if applied == CannotTell {
+		return a.loadOutbox(0)
+	}
+	if a.r.log != nil {
+		if err := a.checkApplied(applied); err != nil {
+			return err
+		}
+	}
+	a.floor, a.tells = applied, true
+	return a.loadOutbox(applied)
+}
+
+// checkApplied compares what the sink has with what it has been given.
+func (a *applying[T]) checkApplied(applied uint64) error {
+	const remedy = "restore both from one backup, or empty the sink and the state together"
+	if last := a.r.epoch; applied > last {
+		return fmt.Errorf("pipeline: sink %s has epoch %d, but the state in %s ends at epoch %d: %w; "+remedy,
 			a.n, applied, a.r.o.state, last, ErrOtherState)
 	}
-	a.floor = applied
-	return a.loadOutbox(applied)
+	var err error
+	if a.saved, err = loadTaken(a.r.log, a.n.tableName(takenTable)); err != nil {
+		return err
+	}
+	if applied < a.saved {
+		return fmt.Errorf("pipeline: sink %s has nothing after epoch %d, but the state in %s has given it epoch %d: %w; "+remedy,
+			a.n, applied, a.r.o.state, a.saved, ErrOtherState)
+	}
+	a.taken = applied
+	return nil
+}
+
+// save also notes what the sink has, in the commit that forgets how to send it.
+func (a *applying[T]) save(w *changelog.Writer) {
+	a.outlay.save(w)
+	if taken := a.tookUpTo(); a.tells && taken > a.saved {
+		w.Put(a.n.tableName(takenTable), 0, takenKey, binary.BigEndian.AppendUint64(nil, taken))
+		a.saved = taken
+	}
 }
 
 func (a *applying[T]) stage(context.Context) error { return nil }

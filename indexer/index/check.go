@@ -33,15 +33,15 @@ const (
 
 // Check reads every file of an index that counts, verifies all checksums and
 // what the files say of each other, and reports on each file in turn; report may
-// be nil. It changes nothing, and fails if the index is open elsewhere. The
-// error tells the first damage.
-func Check(dir string, report func(Finding)) error {
+// be nil. It returns the last epoch that the index has. It changes nothing, and
+// fails if the index is open elsewhere. The error tells the first damage.
+func Check(dir string, report func(Finding)) (epoch uint64, err error) {
 	if _, err := os.Stat(dir); err != nil {
-		return fmt.Errorf("index: checking %s: %w", dir, err)
+		return 0, fmt.Errorf("index: checking %s: %w", dir, err)
 	}
 	release, err := disk.Lock(dir)
 	if err != nil {
-		return fmt.Errorf("index: checking %s: %w", dir, err)
+		return 0, fmt.Errorf("index: checking %s: %w", dir, err)
 	}
 	defer release()
 	if report == nil {
@@ -49,17 +49,17 @@ func Check(dir string, report func(Finding)) error {
 	}
 	c := checker{fs: disk.Dir(dir), report: report, versions: map[ID]bool{}}
 	if err := c.all(); err != nil {
-		return fmt.Errorf("index: checking %s: %w", dir, err)
+		return c.epoch, fmt.Errorf("index: checking %s: %w", dir, err)
 	}
-	return nil
+	return c.epoch, nil
 }
 
 type checker struct {
 	fs       disk.FS
 	report   func(Finding)
 	first    error // damage
+	epoch    uint64
 	versions map[ID]bool
-	needed   []ID
 }
 
 // tell reports on a file. Only an error that is no damage is returned.
@@ -112,7 +112,8 @@ func (c *checker) all() error {
 		}),
 		c.log(epochsLog, m.Epochs, remedyNone, func(f disk.Frame) error {
 			d := decoder{b: f.Payload}
-			d.batch()
+			b := d.batch()
+			c.epoch = max(c.epoch, b.Epoch)
 			return d.err
 		}),
 		c.checkpoint(m.Checkpoint))
@@ -174,6 +175,7 @@ func (c *checker) checkpoint(number uint64) error {
 		switch f.Kind {
 		case kindHead:
 			head, err = decodeHead(f.Payload)
+			c.epoch = max(c.epoch, head.epoch)
 		case kindStored:
 			contents++
 			d.stored()

@@ -288,7 +288,7 @@ func TestKill(t *testing.T) {
 		if err := x.Close(); err != nil {
 			t.Fatal(err)
 		}
-		if err := Check(dir, nil); err != nil {
+		if _, err := Check(dir, nil); err != nil {
 			t.Fatal(err)
 		}
 	}

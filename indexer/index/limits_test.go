@@ -396,7 +396,9 @@ func TestOtherEmbedder(t *testing.T) {
 func TestSecondProcess(t *testing.T) {
 	dir := t.TempDir()
 	open(t, Options{Dir: dir})
-	for _, err := range []error{func() error { _, err := Open(Options{Dir: dir, Space: testSpace}); return err }(), Check(dir, nil)} {
+	_, opened := Open(Options{Dir: dir, Space: testSpace})
+	_, checked := Check(dir, nil)
+	for _, err := range []error{opened, checked} {
 		if !errors.Is(err, disk.ErrLocked) || !strings.Contains(err.Error(), dir) || !strings.Contains(err.Error(), "another process uses it") {
 			t.Errorf("while it is open: %v", err)
 		}
@@ -425,13 +427,13 @@ func TestDamage(t *testing.T) {
 		t.Fatal(err)
 	}
 	files := 0
-	if err := Check(dir, func(f Finding) {
+	if epoch, err := Check(dir, func(f Finding) {
 		files++
 		if f.Damage != "" {
 			t.Errorf("%+v", f)
 		}
-	}); err != nil || files < 6 {
-		t.Fatalf("%d files, %v", files, err)
+	}); err != nil || files < 6 || epoch != 8 {
+		t.Fatalf("%d files at epoch %d, %v", files, epoch, err)
 	}
 	paths, _ := filepath.Glob(filepath.Join(dir, "*"))
 	for _, path := range paths {
@@ -451,7 +453,7 @@ func TestDamage(t *testing.T) {
 				t.Fatal(err)
 			}
 			// Texts before the checkpoint are not read at a start.
-			err := Check(dir, nil)
+			_, err := Check(dir, nil)
 			if err == nil || !strings.Contains(err.Error(), name) {
 				t.Errorf("%s, byte %d: Check says %v", name, at, err)
 			}

@@ -39,4 +39,4 @@ func (s sink[T]) Apply(_ context.Context, _ uint64, changes []pipeline.Change[T]
 	return nil
 }
 
-func (sink[T]) Applied(context.Context) (uint64, error) { return 0, nil }
+func (sink[T]) Applied(context.Context) (uint64, error) { return pipeline.CannotTell, nil }

@@ -11,10 +11,10 @@ import (
 // Collect is a sink that adds up what it is given and checks the engine's side
 // of the contract: epochs ascend, no change is of zero rows, retractions come
 // before insertions, nothing is retracted that is not there. It survives
-// restarts of the graph, as a database would, so it must get every epoch once
-// ; only if it is Forgetful may it get the last ones again.
+// restarts of the graph, as a database would, so it must get every epoch once;
+// only if it is Forgetful may it get the last ones again.
 type Collect[T any] struct {
-	// Forgetful makes Applied return 0, as a sink that cannot tell does.
+	// Forgetful makes Applied return pipeline.CannotTell.
 	Forgetful bool
 	// OneRowAKey demands that no key ever has two rows.
 	OneRowAKey bool
@@ -38,7 +38,7 @@ func (c *Collect[T]) Applied(context.Context) (uint64, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.Forgetful {
-		return 0, nil
+		return pipeline.CannotTell, nil
 	}
 	return c.epoch, nil
 }

@@ -202,3 +202,41 @@ func TestFoldingTrouble(t *testing.T) {
 	same(t, "after the trouble", read(t, l), at(19))
 	l.Close()
 }
+
+// TestCheckFindsEveryFlippedByte: what a check passes is whole, and it leaves
+// everything as it was.
+func TestCheckFindsEveryFlippedByte(t *testing.T) {
+	disk, _ := lived(t)
+	names, err := disk.List("state")
+	if err != nil {
+		t.Fatal(err)
+	}
+	nothing := func(*changelog.Log) error { return nil }
+	report, err := changelog.Check(disk, "state", nothing)
+	if err != nil || report.Epoch != 14 || report.Files < 2 || report.Bytes == 0 {
+		t.Fatalf("Check of a whole state: %+v, %v", report, err)
+	}
+	for _, name := range names {
+		if name == "MANIFEST" || name == "LOCK" {
+			continue // see TestEveryFlippedByteIsNoticed
+		}
+		path := filepath.Join("state", name)
+		size := 0
+		disk.Corrupt(path, func(b []byte) []byte { size = len(b); return b })
+		for i := range size {
+			damaged := disk.Restart(1)
+			damaged.Corrupt(path, func(b []byte) []byte { b[i] ^= 0x41; return b })
+			_, err := changelog.Check(damaged, "state", nothing)
+			if d := (*changelog.DamageError)(nil); err == nil || (i < 8 || i >= 16) && !errors.As(err, &d) {
+				t.Fatalf("byte %d of %s changed: %v", i, name, err)
+			}
+		}
+		missing := disk.Restart(1)
+		if err := missing.Remove(path); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := changelog.Check(missing, "state", nothing); err == nil {
+			t.Errorf("%s is missing and nobody noticed", name)
+		}
+	}
+}

@@ -49,17 +49,11 @@ func (l *Log) recover() error {
 // was never committed.
 func (l *Log) recoverFile(f file, last bool) error {
 	name := l.path(f.name())
-	h, err := l.fs.Open(name)
+	h, err := l.openCommitted(f)
 	if err != nil {
-		return &DamageError{name, 0, fmt.Sprintf("it belongs to the last commit and cannot be opened (%v)", err)}
+		return recoverError(name, err)
 	}
 	size, err := h.Size()
-	if err == nil && size < f.length {
-		err = &DamageError{name, size, fmt.Sprintf("it ends here, the last commit needs %d bytes", f.length)}
-	}
-	if err == nil {
-		err = checkFileHeader(h, name, f.kind)
-	}
 	if err == nil && size > f.length {
 		err = h.Truncate(f.length)
 	}
@@ -73,6 +67,10 @@ func (l *Log) recoverFile(f file, last bool) error {
 	if e := h.Close(); err == nil {
 		err = e
 	}
+	return recoverError(name, err)
+}
+
+func recoverError(name string, err error) error {
 	if err != nil && !errors.As(err, new(*DamageError)) {
 		err = fmt.Errorf("recover %s: %w", name, err)
 	}
