@@ -16,6 +16,7 @@ import (
 
 	"github.com/ragserver/ragserver/indexer/index"
 	"github.com/ragserver/ragserver/llm"
+	"github.com/ragserver/ragserver/pipeline"
 )
 
 func doctorCommand(f *flags) *cobra.Command {
@@ -68,7 +69,7 @@ func (d *doctor) examine(ctx context.Context, c *Config) {
 	d.check("data directory", func() (string, error) { return dataDirectory(c.Data) })
 	d.check("disk", func() (string, error) { return diskSpace(c.Data) })
 	for name, col := range c.Collections {
-		d.check("index of "+name, func() (string, error) { return checkIndex(filepath.Join(c.Data, "collections", name, "index")) })
+		d.check("data of "+name, func() (string, error) { return checkCollection(filepath.Join(c.Data, "collections", name)) })
 		for _, s := range col.Sources {
 			if s.Kafka != nil {
 				d.check("topic "+s.Kafka.Topic, func() (string, error) { return checkBrokers(ctx, s.Kafka) })
@@ -125,27 +126,66 @@ func diskSpace(dir string) (string, error) {
 	return fmt.Sprintf("%d GB free", free>>30), nil
 }
 
-func checkIndex(dir string) (string, error) {
-	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
-		return "none yet", nil
+// checkCollection verifies the files of engine and index, and that they belong
+// together.
+func checkCollection(dir string) (string, error) {
+	engine, err := checkEngine(filepath.Join(dir, "engine"))
+	if err != nil {
+		return "", err
 	}
-	files, bytes := 0, int64(0)
+	index, err := checkIndex(filepath.Join(dir, "index"))
+	if err != nil {
+		return "", err
+	}
+	switch {
+	case engine.locked || index.locked:
+		return "a server has it open; stop that to have its files checked", nil
+	case engine.files+index.files == 0:
+		return "none yet", nil
+	case index.epoch > engine.epoch || index.epoch < engine.taken:
+		return "", fmt.Errorf("the index ends at epoch %d, the engine has epochs %d to %d for it: they are of different times; %s",
+			index.epoch, engine.taken, engine.epoch, remedyDamaged)
+	}
+	return fmt.Sprintf("%d files with %d MB, all checksums right", engine.files+index.files, (engine.bytes+index.bytes)>>20), nil
+}
+
+// checkedPart is what was found of the engine's or the index's files.
+type checkedPart struct {
+	files        int
+	bytes        int64
+	epoch, taken uint64
+	locked       bool
+}
+
+func checkEngine(dir string) (p checkedPart, err error) {
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		return p, nil
+	}
+	r, err := pipeline.CheckState(dir)
+	if errors.As(err, new(*pipeline.LockedError)) {
+		return checkedPart{locked: true}, nil
+	}
+	return checkedPart{files: r.Files, bytes: r.Bytes, epoch: r.Epoch, taken: r.Taken["index"]}, err
+}
+
+func checkIndex(dir string) (p checkedPart, err error) {
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		return p, nil
+	}
 	var damaged []string
-	err := index.Check(dir, func(f index.Finding) {
-		files, bytes = files+1, bytes+f.Bytes
+	p.epoch, err = index.Check(dir, func(f index.Finding) {
+		p.files, p.bytes = p.files+1, p.bytes+f.Bytes
 		if f.Damage != "" {
 			damaged = append(damaged, fmt.Sprintf("%s: %s (%s)", f.File, f.Damage, f.Remedy))
 		}
 	})
 	switch {
 	case inUse(err):
-		return "a server has it open; stop that to have its files checked", nil
+		return checkedPart{locked: true}, nil
 	case len(damaged) > 0:
-		return "", errors.New(strings.Join(damaged, "; "))
-	case err != nil:
-		return "", err
+		return p, errors.New(strings.Join(damaged, "; "))
 	}
-	return fmt.Sprintf("%d files with %d MB, all checksums right", files, bytes>>20), nil
+	return p, err
 }
 
 func checkFolder(dir string) (string, error) {

@@ -245,8 +245,14 @@ func damaged(err error) bool {
 	return errors.As(err, &ofIndex) || errors.As(err, &ofEngine) || errors.Is(err, pipeline.ErrOtherState)
 }
 
+// remedyDamaged says what to do about it.
+const remedyDamaged = `Restore the whole data directory from a backup. Without one, move engine and index of the collection (in collections/NAME) away, both:
+folders, topics and uploads are then read again, but for what a topic no longer holds.`
+
 // inUse reports whether another process uses the data directory.
-func inUse(err error) bool { return errors.Is(err, disk.ErrLocked) }
+func inUse(err error) bool {
+	return errors.Is(err, disk.ErrLocked) || errors.As(err, new(*pipeline.LockedError))
+}
 
 // explain returns the exit code for an error and what to do about it.
 func explain(err error) (code int, hint string) {
@@ -261,7 +267,7 @@ func explain(err error) (code int, hint string) {
 	case inUse(err):
 		return exitInUse, "Another ragserver runs on this data directory. Ask that one, stop it, or choose another with --data."
 	case damaged(err):
-		return exitDamaged, "Restore the whole data directory from a backup. Without one, move the collection's directory (collections/NAME in it) away:\nfolders and topics are then read again; uploads must be put again."
+		return exitDamaged, remedyDamaged
 	case errors.Is(err, syscall.EADDRINUSE):
 		return exitPort, "Another program listens there. Stop it, or choose another address: --listen 127.0.0.1:0 takes any free port."
 	case errors.Is(err, syscall.ENOSPC):
