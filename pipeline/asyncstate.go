@@ -384,7 +384,13 @@ func (op *asyncOp[T, R]) forget(key Key) {
 
 func (op *asyncOp[T, R]) end(uint64) {
 	op.topUp()
-	op.n.count[op.w.id].state(op.tab.Len(), op.tab.Bytes()+op.arena.Bytes())
+	op.figures()
+}
+
+func (op *asyncOp[T, R]) figures() {
+	c := &op.n.count[op.w.id]
+	c.state(op.tab.Len(), op.tab.Bytes()+op.arena.Bytes())
+	c.open.Store(int64(op.open))
 }
 
 // topUp hands requests to the pool while that has room for them.
@@ -427,7 +433,7 @@ func (op *asyncOp[T, R]) load() error {
 		}
 		return nil
 	})
-	op.n.count[op.w.id].state(op.tab.Len(), op.tab.Bytes()+op.arena.Bytes())
+	op.figures()
 	return err
 }
 

@@ -14,7 +14,8 @@ import (
 //
 // While the table has no rows the result has none either. Its one row has
 // always the same key. A row on which f panics counts for nothing and goes to
-// the error table. The accumulator is kept as state.
+// the error table, provided that f panics before it changes what a map, slice or
+// pointer of the accumulator refers to. The accumulator is kept as state.
 func Fold[T, A any](t *Table[T], f func(acc *A, row T, n int)) *Table[A] {
 	return foldBy[T, struct{}](t, "fold", func(T) struct{} { return struct{}{} }, f)
 }
@@ -69,17 +70,18 @@ type foldAcc[T, A any] struct {
 	accs []A
 	last int // the copy that add changed, and what it was
 	was  A
+	acc  [1]A // being decoded, so that it is not allocated for each group
 	txt  codec.Arena
 }
 
 func (a *foldAcc[T, A]) reset() { a.accs = reuse(a.accs) }
 
 func (a *foldAcc[T, A]) open(i int, _ Key, _ *T, saved []byte) {
-	var acc A
+	clear(a.acc[:])
 	if saved != nil {
-		a.w.must(a.n, "read the state of a group", a.c.DecodeCopy(saved, &acc, &a.txt))
+		a.w.must(a.n, "read the state of a group", a.c.DecodeCopy(saved, &a.acc[0], &a.txt))
 	}
-	a.accs = append(a.accs[:i], acc)
+	a.accs = append(a.accs[:i], a.acc[0])
 }
 
 func (a *foldAcc[T, A]) add(i int, _ Key, row *T, n int) {
@@ -92,8 +94,9 @@ func (a *foldAcc[T, A]) undo() { a.accs[a.last] = a.was }
 func (a *foldAcc[T, A]) save(i int, _ Key, b []byte) []byte { return a.c.Append(b, &a.accs[i]) }
 
 func (a *foldAcc[T, A]) result(saved []byte) (row A, err error) {
-	a.w.must(a.n, "read the state of a group", a.c.DecodeCopy(saved, &row, &a.txt))
-	return row, nil
+	clear(a.acc[:])
+	a.w.must(a.n, "read the state of a group", a.c.DecodeCopy(saved, &a.acc[0], &a.txt))
+	return a.acc[0], nil
 }
 
 func (a *foldAcc[T, A]) same(x, y *A) bool          { return a.c.Equal(x, y) }

@@ -42,6 +42,8 @@ type grouping[T, R any] struct {
 	tmp   []Change[T]
 	out   buffer[R]
 	b     []byte
+	old   R // of the group being emitted
+	now   R
 	table string // of the log
 }
 
@@ -174,19 +176,18 @@ func (f *grouping[T, R]) emit(k hashtab.Key) {
 	c := s.Val
 	was, is := c.oldRef != 0 && c.oldWeight > 0, c.weight > 0
 	if !was || !is || !bytes.Equal(f.arena.Get(c.oldRef), f.arena.Get(c.ref)) {
-		var old, now R
 		if was {
-			old, was = f.result(k, c.oldRef, -1)
+			f.old, was = f.result(k, c.oldRef, -1)
 		}
 		if is {
-			now, is = f.result(k, c.ref, 1)
+			f.now, is = f.result(k, c.ref, 1)
 		}
-		if !was || !is || !f.acc.same(&old, &now) {
+		if !was || !is || !f.acc.same(&f.old, &f.now) {
 			if was {
-				f.out.add(Key(k), old, -1)
+				f.out.add(Key(k), f.old, -1)
 			}
 			if is {
-				f.out.add(Key(k), now, 1)
+				f.out.add(Key(k), f.now, 1)
 			}
 		}
 	}

@@ -232,6 +232,27 @@ func TestFoldByIncremental(t *testing.T) {
 	})
 }
 
+// TestFoldByPanicIncremental: a row on which the function panics counts for
+// nothing, even if it had begun to count it.
+func TestFoldByPanicIncremental(t *testing.T) {
+	pipelinetest.Incremental(t, pipelinetest.Case[row, groupSum]{
+		Row: rows(),
+		Plan: func(g *Graph, in *Table[row]) *Table[groupSum] {
+			return FoldBy(in, key, func(s *groupSum, r row, n int) {
+				s.Group = r.Group
+				s.N += n
+				if r.V < 0 {
+					panic("negative")
+				}
+				s.Sum += n * r.V
+			})
+		},
+		Want: func(rows []row) []groupSum {
+			return naiveFoldBy(slices.DeleteFunc(rows, func(r row) bool { return r.V < 0 }))
+		},
+	})
+}
+
 // TestFoldByMapIncremental: an accumulator with pointers in it.
 func TestFoldByMapIncremental(t *testing.T) {
 	type seen struct {

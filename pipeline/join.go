@@ -104,6 +104,7 @@ type joinSide[T any] struct {
 	rows  hashtab.Multi
 	total hashtab.Table[int64] // sum of weights by key, kept of the right side of a left join
 	txt   codec.Arena
+	row   [1]T
 
 	todo   []joinRow[T]
 	next   int // of todo
@@ -247,9 +248,10 @@ func (j *join[L, R, O]) load() error {
 	return nil
 }
 
-func (s *joinSide[T]) decode(b []byte) (row T) {
-	s.w.must(s.n, "read a row of the state", s.c.DecodeCopy(b, &row, &s.txt))
-	return row
+func (s *joinSide[T]) decode(b []byte) T {
+	clear(s.row[:]) // decoded here, so that it is not allocated for each row
+	s.w.must(s.n, "read a row of the state", s.c.DecodeCopy(b, &s.row[0], &s.txt))
+	return s.row[0]
 }
 
 func (s *joinSide[T]) sum(on hashtab.Key) int64 {

@@ -26,6 +26,7 @@ type OperatorStats struct {
 	Errors     int64 // rows that could not be handled
 	StateRows  int64 // as of the end of the last epoch
 	StateBytes int64 // memory of the state
+	Open       int64 // requests of an asynchronous stage without an answer, as of then
 }
 
 // SourceStats are figures of one source.
@@ -84,6 +85,7 @@ func (n *node) stats() OperatorStats {
 		s.Errors += c.errs.Load()
 		s.StateRows += c.stateRows.Load()
 		s.StateBytes += c.stateBytes.Load()
+		s.Open += c.open.Load()
 	}
 	return s
 }
@@ -130,6 +132,9 @@ func (g *Graph) Explain() string {
 			}
 			if s.StateRows > 0 {
 				fmt.Fprintf(&b, ", state %d rows, %d kB", s.StateRows, (s.StateBytes+1023)/1024)
+			}
+			if s.Open > 0 {
+				fmt.Fprintf(&b, ", %d asked", s.Open)
 			}
 		}
 		b.WriteByte('\n')

@@ -36,7 +36,8 @@ func mixKeys(a, b Key) Key {
 type counter struct {
 	in, out, errs         atomic.Int64
 	stateRows, stateBytes atomic.Int64
-	_                     [24]byte
+	open                  atomic.Int64 // requests of an asynchronous stage
+	_                     [16]byte
 }
 
 func (c *counter) state(rows, bytes int) {
