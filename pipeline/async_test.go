@@ -265,6 +265,68 @@ func TestAsyncFailures(t *testing.T) {
 	})
 }
 
+// TestAsyncWithdrawnInFlight: a row that goes while its call is on the way is not
+// tried again when the call fails, and others of that call are.
+func TestAsyncWithdrawnInFlight(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		calls, answers := make(chan []string), make(chan error)
+		g := New(Workers(1))
+		feed := pipelinetest.NewFeed[string]()
+		out := &pipelinetest.Collect[string]{}
+		table := AsyncBatch(From(g, "in", feed), "stage", func(_ context.Context, rows []string) ([]string, []error) {
+			calls <- slices.Clone(rows)
+			errs := make([]error, len(rows))
+			if err := <-answers; err != nil {
+				for i := range errs {
+					errs[i] = err
+				}
+			}
+			return rows, errs
+		}, AsyncOptions[string, string]{Batch: 4, Retries: 9, Backoff: time.Second})
+		To(table, "out", out)
+		done := make(chan error, 1)
+		go func() { done <- g.Run(t.Context()) }()
+		ask := func(what string, want ...string) {
+			t.Helper()
+			synctest.Wait()
+			select {
+			case rows := <-calls:
+				slices.Sort(rows)
+				if !slices.Equal(rows, want) {
+					t.Errorf("%s: called with %q, want %q", what, rows, want)
+				}
+			case <-time.After(time.Minute): // of fake time
+				t.Errorf("%s: no call, want one with %q", what, want)
+			}
+		}
+		row := func(name string, n int) Change[string] { return Change[string]{KeyOf(name), name, n} }
+		// The one slot is kept busy while requests gather, so that they share a call.
+		feed.Send(row("busy", 1))
+		ask("the slot is busy", "busy")
+		<-feed.Send(row("a", 1), row("b", 1), row("c", 1))
+		answers <- nil
+		ask("at first", "a", "b", "c")
+		<-feed.Send(row("a", -1), row("busy too", 1))
+		answers <- errors.New("not yet")
+		ask("the slot is busy again", "busy too")
+		time.Sleep(2 * time.Second) // of fake time: the retries are due
+		synctest.Wait()
+		answers <- nil
+		ask("what was withdrawn during the call", "b", "c")
+		answers <- errors.New("not yet")
+		<-feed.Send(row("b", -1))
+		ask("what was withdrawn between two tries", "c")
+		answers <- nil
+		feed.End()
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+		if got := out.Rows(); !maps.Equal(got, map[string]int{"busy": 1, "busy too": 1, "c": 1}) {
+			t.Errorf("results %v", got)
+		}
+	})
+}
+
 func TestAsyncPanicsAndWrongCounts(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		g := New(Workers(1))

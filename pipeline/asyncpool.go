@@ -35,15 +35,18 @@ type call[T any] struct {
 	row      T
 	size     int
 	tries    int
-	gone     bool        // withdrawn
-	together *together   // while running
-	retry    *time.Timer // while waiting for another try
+	gone     bool         // withdrawn
+	together *together[T] // while running
+	retry    *time.Timer  // while waiting for another try
 }
 
 // together is one run of the user's function.
-type together struct {
+type together[T any] struct {
+	calls  []*call[T]
+	rows   []T
 	live   int // calls not withdrawn
 	cancel context.CancelFunc
+	lost   bool // too many calls have been left behind to make another one
 }
 
 func newPool[T, R any](s *asyncStage[T, R], f func(context.Context, []T) ([]R, []error)) *pool[T, R] {
@@ -145,36 +148,43 @@ func (p *pool[T, R]) look() (answers int, starving bool) {
 // slot makes one call after the other.
 func (p *pool[T, R]) slot(ctx context.Context) {
 	for {
-		calls := p.next()
-		if calls == nil {
+		run, t := p.next(ctx)
+		if t == nil {
 			return
 		}
-		p.make(ctx, calls)
+		p.make(run, t)
 	}
 }
 
-// next waits for requests and takes as many as one call may have; nil when the
-// run ends.
-func (p *pool[T, R]) next() []*call[T] {
+// next waits for requests, takes as many as one call may have and begins it;
+// nil when the run ends. A request is ready or running, never between: one that
+// is withdrawn before is not taken, and one that is withdrawn later counts for
+// the call's context.
+func (p *pool[T, R]) next(ctx context.Context) (context.Context, *together[T]) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for {
-		if p.stopped {
-			return nil
-		}
-		var calls []*call[T]
-		for len(p.ready) > 0 && len(calls) < p.o.Batch {
+	for !p.stopped {
+		t := &together[T]{}
+		for len(p.ready) > 0 && len(t.calls) < p.o.Batch {
 			if c := heap.Pop(&p.ready).(*call[T]); !c.gone {
-				calls = append(calls, c)
+				c.together = t
+				t.calls, t.rows = append(t.calls, c), append(t.rows, c.row)
 			}
 		}
-		if len(calls) > 0 {
-			return calls
+		if t.live = len(t.calls); t.live > 0 {
+			t.lost = p.lost >= 4*p.o.Workers
+			if p.o.Deadline > 0 {
+				ctx, t.cancel = context.WithTimeout(ctx, p.o.Deadline)
+			} else {
+				ctx, t.cancel = context.WithCancel(ctx)
+			}
+			return ctx, t
 		}
 		p.idle++
 		p.more.Wait()
 		p.idle--
 	}
+	return nil, nil
 }
 
 // outcome is what the user's function has returned.
@@ -185,27 +195,17 @@ type outcome[R any] struct {
 }
 
 // make calls the user's function and waits for it as long as it may take.
-func (p *pool[T, R]) make(ctx context.Context, calls []*call[T]) {
-	var cancel context.CancelFunc
-	if p.o.Deadline > 0 {
-		ctx, cancel = context.WithTimeout(ctx, p.o.Deadline)
-	} else {
-		ctx, cancel = context.WithCancel(ctx)
-	}
-	defer cancel()
-	rows, lost := p.begin(calls, cancel)
-	if len(rows) == 0 {
-		return
-	}
-	if lost {
-		p.end(calls, outcome[R]{err: Permanent(fmt.Errorf("not tried: %d calls still run past their end", 4*p.o.Workers))})
+func (p *pool[T, R]) make(ctx context.Context, t *together[T]) {
+	defer t.cancel()
+	if t.lost {
+		p.end(t.calls, outcome[R]{err: Permanent(fmt.Errorf("not tried: %d calls still run past their end", 4*p.o.Workers))})
 		return
 	}
 	done := make(chan outcome[R], 1)
-	go func() { done <- p.call(ctx, rows) }()
+	go func() { done <- p.call(ctx, t.rows) }()
 	select {
 	case o := <-done:
-		p.end(calls, o)
+		p.end(t.calls, o)
 		return
 	case <-ctx.Done():
 	}
@@ -214,37 +214,18 @@ func (p *pool[T, R]) make(ctx context.Context, calls []*call[T]) {
 	defer grace.Stop()
 	select {
 	case o := <-done:
-		p.end(calls, o)
+		p.end(t.calls, o)
 	case <-grace.C:
 		err := ctx.Err()
 		if errors.Is(err, context.DeadlineExceeded) {
 			err = errDeadline(p.o.Deadline)
 		}
 		p.leave(done)
-		p.end(calls, outcome[R]{err: err})
+		p.end(t.calls, outcome[R]{err: err})
 	}
 }
 
 const graceTime = time.Second
-
-// begin marks calls as running and returns their rows; lost is true when too
-// many calls have been left behind to make another one.
-func (p *pool[T, R]) begin(calls []*call[T], cancel context.CancelFunc) (rows []T, lost bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	t := &together{cancel: cancel}
-	for _, c := range calls {
-		rows = append(rows, c.row)
-		if !c.gone {
-			c.together = t
-			t.live++
-		}
-	}
-	if t.live == 0 {
-		return nil, false
-	}
-	return rows, p.lost >= 4*p.o.Workers
-}
 
 // leave counts a call that does not return, until it does.
 func (p *pool[T, R]) leave(done <-chan outcome[R]) {
