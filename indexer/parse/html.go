@@ -4,7 +4,6 @@ import (
 	"strings"
 	"unicode"
 
-	"github.com/markusmobius/go-trafilatura"
 	"github.com/yuin/goldmark/util"
 	"golang.org/x/net/html"
 	"golang.org/x/net/html/atom"
@@ -31,49 +30,16 @@ func readHTML(b *builder, _ File, d detected) error {
 	if err := b.alive(); err != nil {
 		return err
 	}
-	all := visibleText(root)
-	main := mainContent(b, root, all)
+	main := mainContent(b, root)
 	if main != nil {
 		return walkHTML(b, main)
 	}
 	return walkHTML(b, root)
 }
 
-// mainContent returns the article in a page, or nil if there is none: when the
-// extractor finds little of what the page shows outside its menus, the page is
-// a list, a table, a form, and nothing of it is noise.
-func mainContent(b *builder, root *html.Node, all textSize) *html.Node {
-	if all.prose < 200 || all.noise*10 < all.prose {
-		return nil // hardly anything surrounds the text
-	}
-	res, err := trafilatura.ExtractDocument(root, trafilatura.Options{
-		EnableFallback: true, ExcludeComments: true, HtmlDateMode: trafilatura.Fast,
-	})
-	if err != nil || res == nil || res.ContentNode == nil {
-		return nil
-	}
-	m := res.Metadata
-	if b.doc.Title == "" {
-		b.doc.Title = oneLine(m.Title)
-	}
-	b.meta("author", m.Author)
-	b.meta("site", m.Sitename)
-	if !m.Date.IsZero() {
-		b.meta("date", m.Date.Format("2006-01-02"))
-	}
-	for n := range res.ContentNode.Descendants() {
-		n.DataAtom = atom.Lookup([]byte(n.Data)) // the extractor renames elements
-	}
-	got := visibleText(res.ContentNode)
-	if got.prose < all.prose*3/10 || got.tables*2 < all.tables && all.tables > all.prose/4 {
-		return nil
-	}
-	return res.ContentNode
-}
-
 // textSize is how much text a page shows: in its content, of that in tables,
-// and in menus and links.
-type textSize struct{ prose, tables, noise int }
+// of that in stretches long enough for sentences, and in menus and links.
+type textSize struct{ prose, tables, running, noise int }
 
 // visibleText counts letters outside of menus, of parts made of links, and of
 // what is never shown.
@@ -82,14 +48,16 @@ func visibleText(root *html.Node) (t textSize) {
 	walk = func(n *html.Node, table, noise bool, depth int) {
 		if n.Type == html.TextNode {
 			c := letters(n.Data)
-			switch {
-			case noise:
+			if noise {
 				t.noise += c
-			case table:
+				return
+			}
+			t.prose += c
+			if table {
 				t.tables += c
-				fallthrough
-			default:
-				t.prose += c
+			}
+			if c >= 40 {
+				t.running += c
 			}
 			return
 		}
@@ -121,7 +89,7 @@ func letters(s string) (n int) {
 }
 
 // chrome are the elements around a page's content.
-var chrome = map[atom.Atom]bool{atom.Nav: true, atom.Header: true, atom.Footer: true, atom.Aside: true, atom.Form: true, atom.Button: true, atom.Select: true}
+var chrome = map[atom.Atom]bool{atom.Nav: true, atom.Header: true, atom.Footer: true, atom.Aside: true, atom.Button: true, atom.Select: true}
 
 // unseen reports whether an element's text is never shown.
 func unseen(n *html.Node) bool {

@@ -14,7 +14,7 @@ import (
 
 // Version names what this package makes of files. It changes whenever the same
 // file could yield another document.
-const Version = "1"
+const Version = "2"
 
 // File is a file to read. Its content is read by position, so that the reader
 // may be shared; an *os.File is handed to a worker process by descriptor where
