@@ -55,15 +55,7 @@ func (s *Server) ask(w http.ResponseWriter, r *http.Request) error {
 			return writeJSON(w, r, out)
 		}
 	}
-	return errNoEnd(r)
-}
-
-// errNoEnd is an answer that stopped without its end and without an error.
-func errNoEnd(r *http.Request) error {
-	if err := r.Context().Err(); err != nil {
-		return err
-	}
-	return fault.New(http.StatusBadGateway, "cut_off", "the answer ended before it was complete; ask again")
+	return fault.NoEnd(r.Context())
 }
 
 // askStream answers as events. A stream that has begun ends with done or error.
@@ -114,14 +106,17 @@ func (s *Server) askEvents(r *http.Request, c *Collection, q answer.Question, se
 			}
 		}
 	}
-	return errNoEnd(r)
+	return fault.NoEnd(r.Context())
 }
 
 func (s *Server) whole(c *Collection, a *answer.Answer) (AskAnswer, error) {
 	list, err := s.sources(c, a.Sources)
 	out := AskAnswer{
-		Answer: a.Text, Kind: string(a.Kind), Model: a.Model, Notice: a.Notice, Best: a.Best, Short: a.Short, Sources: list, Epoch: a.Epoch,
+		Answer: a.Text, Kind: string(a.Kind), Model: a.Model, Best: a.Best, Short: a.Short, Sources: list, Epoch: a.Epoch,
 		RetrievalMS: milliseconds(a.Retrieval), TotalMS: milliseconds(a.Total),
+	}
+	for _, n := range a.Notices {
+		out.Notices = append(out.Notices, Notice(n))
 	}
 	if a.Usage != (llm.Usage{}) {
 		out.Usage = &Usage{Prompt: a.Usage.Prompt, Completion: a.Usage.Completion}

@@ -361,3 +361,20 @@ func (e *engine) Text(id index.ID, start, end int) (string, error) {
 	}
 	return d.text[start:end], nil
 }
+
+// cutAsker answers as llm/answer does when the model breaks off.
+type cutAsker struct{ *engine }
+
+func (a cutAsker) Ask(ctx context.Context, q answer.Question) iter.Seq2[answer.Event, error] {
+	return func(yield func(answer.Event, error) bool) {
+		for e, err := range a.engine.Ask(ctx, q) {
+			if e.Done != nil {
+				e.Done.Kind, e.Done.Model, e.Done.Finish = answer.Generated, "local", ""
+				e.Done.Notices = []answer.Notice{{Code: answer.CutOff, Message: "the answer is incomplete: the model took too long"}}
+			}
+			if !yield(e, err) {
+				return
+			}
+		}
+	}
+}

@@ -142,6 +142,54 @@ func TestAskStreamFails(t *testing.T) {
 	}
 }
 
+// An answer that the model broke off is told as such by every protocol: the
+// native one gives what there is with a notice, the others, which have no word
+// for it, fail.
+func TestBrokenOff(t *testing.T) {
+	e, s := newServer(t)
+	s.o.Collections[0].Ask = cutAsker{e}
+	const chat = `{"model":"rag","messages":[{"role":"user","content":"gift cards"}]`
+	t.Run("ask", func(t *testing.T) {
+		w := call(t, s, "POST", "/api/ask", `{"question":"gift cards"}`)
+		a := decode[AskAnswer](t, 200, w, w.Body.String())
+		if len(a.Notices) != 1 || a.Notices[0].Code != "cut_off" || !strings.Contains(a.Notices[0].Message, "took too long") || a.Answer == "" {
+			t.Errorf("%+v", a)
+		}
+	})
+	t.Run("ask, stream", func(t *testing.T) {
+		w := call(t, s, "POST", "/api/ask", `{"question":"gift cards","stream":true}`)
+		ms := allMessages(t, w.Body)
+		if last := ms[len(ms)-1]; last.name != "done" || !strings.Contains(last.data, `"code":"cut_off"`) {
+			t.Errorf("%+v", last)
+		}
+	})
+	t.Run("chat", func(t *testing.T) {
+		w := call(t, s, "POST", "/v1/chat/completions", chat+"}")
+		if w.Code != 502 || !strings.Contains(w.Body.String(), `"code":"cut_off"`) || !strings.Contains(w.Body.String(), "took too long; ask again") {
+			t.Errorf("%d %s", w.Code, w.Body)
+		}
+		checkShape(t, "ErrorResponse", w.Body.Bytes())
+	})
+	t.Run("chat, stream", func(t *testing.T) {
+		w := call(t, s, "POST", "/v1/chat/completions", chat+`,"stream":true}`)
+		ms := allMessages(t, w.Body)
+		if last := ms[len(ms)-1]; !strings.HasPrefix(last.data, `{"error":{`) || !strings.Contains(last.data, `"code":"cut_off"`) {
+			t.Errorf("%+v", last)
+		}
+		for _, m := range ms {
+			if strings.Contains(m.data, `"finish_reason":"`) {
+				t.Errorf("it looks finished: %s", m.data)
+			}
+		}
+	})
+	t.Run("pathway", func(t *testing.T) {
+		w := call(t, s, "POST", "/v2/answer", `{"prompt":"gift cards"}`)
+		if w.Code != 502 || !strings.Contains(w.Body.String(), "took too long; ask again") {
+			t.Errorf("%d %s", w.Code, w.Body)
+		}
+	})
+}
+
 // A reader that leaves ends the work.
 func TestClientLeaves(t *testing.T) {
 	e, s := newServer(t)

@@ -79,7 +79,7 @@ type AskAnswer struct {
 	Answer      string   `json:"answer" doc:"With citations [n]."`
 	Kind        string   `json:"kind" enum:"generated,extractive,nothing_found"`
 	Model       string   `json:"model,omitempty"`
-	Notice      string   `json:"notice,omitempty" doc:"Why the answer is less than asked for."`
+	Notices     []Notice `json:"notices,omitempty" doc:"How the answer is less than asked for; absent if it is not."`
 	Best        string   `json:"best,omitempty" doc:"The sentence of the passages that answers best, whoever wrote the answer."`
 	Short       string   `json:"short,omitempty" doc:"The few words of best that answer."`
 	Sources     []Source `json:"sources"`
@@ -87,6 +87,12 @@ type AskAnswer struct {
 	Usage       *Usage   `json:"usage,omitempty"`
 	RetrievalMS float64  `json:"retrieval_ms"`
 	TotalMS     float64  `json:"total_ms"`
+}
+
+// Notice says one way in which an answer is less than asked for.
+type Notice struct {
+	Code    string `json:"code" enum:"no_model,model_failed,cut_off,uncited,own_knowledge,degraded" doc:"no_model: none is configured, the passages are quoted. model_failed: it wrote nothing, the passages are quoted or the answer is that nothing was found. cut_off: the model broke off, the answer is what it wrote until then. uncited: it cited none of the passages. own_knowledge: it answered without passages. degraded: the search was less than asked for."`
+	Message string `json:"message"`
 }
 
 // Usage counts the model's tokens.

@@ -34,7 +34,7 @@ func (s *Server) Chat(w http.ResponseWriter, r *http.Request) error {
 	}
 	c := chat{id: "chatcmpl-" + rand.Text(), created: time.Now().Unix(), req: req}
 	if req.Stream {
-		return c.stream(w, events)
+		return c.stream(w, r, events)
 	}
 	return c.whole(w, r, events)
 }
@@ -84,10 +84,8 @@ func (s *Server) fromDocuments(r *http.Request, c *Collection, q answer.Question
 				}
 			case e.Done != nil:
 				a := e.Done
-				var list []Source
-				if list, err = s.Sources(r, c.Name, a.Sources); err == nil {
-					out.done = &end{text: a.Text, finish: a.Finish, usage: a.Usage, list: list,
-						cited: cite(list, Details{Kind: string(a.Kind), Model: a.Model, Notice: a.Notice, Epoch: a.Epoch})}
+				if err = fault.Incomplete(a); err == nil {
+					out.done, err = s.end(r, c, a)
 				}
 			default:
 				out.text = e.Text
@@ -97,6 +95,16 @@ func (s *Server) fromDocuments(r *http.Request, c *Collection, q answer.Question
 			}
 		}
 	}
+}
+
+// end makes the record of a whole answer.
+func (s *Server) end(r *http.Request, c *Collection, a *answer.Answer) (*end, error) {
+	list, err := s.Sources(r, c.Name, a.Sources)
+	d := Details{Kind: string(a.Kind), Model: a.Model, Epoch: a.Epoch}
+	for _, n := range a.Notices {
+		d.Notices = append(d.Notices, Notice(n))
+	}
+	return &end{text: a.Text, finish: a.Finish, usage: a.Usage, list: list, cited: cite(list, d)}, err
 }
 
 func (s *Server) directly(ctx context.Context, m llm.Model, req *chatRequest) iter.Seq2[event, error] {
@@ -174,8 +182,6 @@ func finish(reason string) string {
 	return "stop"
 }
 
-var errCutOff = fault.New(http.StatusBadGateway, "cut_off", "the answer ended before it was complete; ask again")
-
 // chat is one answer being given.
 type chat struct {
 	id      string
@@ -198,18 +204,15 @@ func (c *chat) whole(w http.ResponseWriter, r *http.Request, events iter.Seq2[ev
 			Usage: usage(e.done.usage), Cited: e.done.cited,
 		})
 	}
-	if err := r.Context().Err(); err != nil {
-		return err
-	}
-	return errCutOff
+	return fault.NoEnd(r.Context())
 }
 
 // stream sends chunks. Once it has begun, a failure is an error object and the
 // end without [DONE].
-func (c *chat) stream(w http.ResponseWriter, events iter.Seq2[event, error]) error {
+func (c *chat) stream(w http.ResponseWriter, r *http.Request, events iter.Seq2[event, error]) error {
 	stream := sse.New(w)
 	defer stream.Close()
-	err := c.chunks(stream, events)
+	err := c.chunks(r.Context(), stream, events)
 	if stream.Close(); err == nil || !stream.Started() {
 		return err
 	}
@@ -219,7 +222,7 @@ func (c *chat) stream(w http.ResponseWriter, events iter.Seq2[event, error]) err
 	return err
 }
 
-func (c *chat) chunks(stream *sse.Stream, events iter.Seq2[event, error]) error {
+func (c *chat) chunks(ctx context.Context, stream *sse.Stream, events iter.Seq2[event, error]) error {
 	begun := false
 	var sent strings.Builder
 	begin := func(cited *Cited) error {
@@ -257,7 +260,7 @@ func (c *chat) chunks(stream *sse.Stream, events iter.Seq2[event, error]) error 
 			return err
 		}
 	}
-	return errCutOff
+	return fault.NoEnd(ctx)
 }
 
 func (c *chat) end(stream *sse.Stream, text string, e *end) error {

@@ -12,6 +12,11 @@
 // marks' places, citations and search_results beside the choices, and our own
 // ragserver.sources. A stream has the sources in its first chunk, before the
 // first word, and the annotations in the last but one.
+//
+// finish_reason is "stop" for a whole answer and "length" for one that reached
+// the caller's max_tokens. An answer that the model broke off is neither, and a
+// client could not tell it from a whole one: it is the error cut_off, status 502,
+// or in a stream that has begun an error object and the end without [DONE].
 package openai
 
 import (

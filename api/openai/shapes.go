@@ -102,12 +102,18 @@ type SearchResult struct {
 	Snippet string `json:"snippet"`
 }
 
+// Notice says one way in which an answer is less than asked for.
+type Notice struct {
+	Code    string `json:"code"`
+	Message string `json:"message"`
+}
+
 // Details are the native API's view of the answer.
 type Details struct {
-	Kind    string `json:"kind,omitempty"`
-	Model   string `json:"model,omitempty"`
-	Notice  string `json:"notice,omitempty"`
-	Epoch   uint64 `json:"epoch"`
-	Query   string `json:"query,omitempty"`
-	Sources []any  `json:"sources"`
+	Kind    string   `json:"kind,omitempty"`
+	Model   string   `json:"model,omitempty"`
+	Notices []Notice `json:"notices,omitempty"`
+	Epoch   uint64   `json:"epoch"`
+	Query   string   `json:"query,omitempty"`
+	Sources []any    `json:"sources"`
 }

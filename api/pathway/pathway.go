@@ -6,7 +6,9 @@
 // Well-formed requests are answered as Pathway answers them. Requests that
 // Pathway drops or fails without a word (a broken filter, a negative k, a body
 // that is not JSON) get status 400 and the reason; numbers between backquotes,
-// raw strings and globs with an apostrophe mean what their author meant.
+// raw strings and globs with an apostrophe mean what their author meant. An
+// answer that the model broke off is status 502 and the reason, as the contract
+// has no word for half an answer.
 //
 // # dist
 //
@@ -165,13 +167,13 @@ func (s *Server) Answer(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 		if e.Done != nil {
+			if err := fault.Incomplete(e.Done); err != nil {
+				return err
+			}
 			return sendAnswer(w, r, e.Done, withDocs)
 		}
 	}
-	if err := r.Context().Err(); err != nil {
-		return err
-	}
-	return fault.New(http.StatusBadGateway, "cut_off", "the answer ended before it was complete; ask again")
+	return fault.NoEnd(r.Context())
 }
 
 // Summarize answers /v1/pw_ai_summary and /v2/summarize.

@@ -72,7 +72,10 @@ func ask(ctx context.Context, c *Config, question string, k int, asJSON bool, st
 	if err != nil {
 		return fmt.Errorf("answering: %w", err)
 	}
-	out := api.AskAnswer{Answer: a.Text, Kind: string(a.Kind), Model: a.Model, Notice: a.Notice, Epoch: a.Epoch}
+	out := api.AskAnswer{Answer: a.Text, Kind: string(a.Kind), Model: a.Model, Epoch: a.Epoch}
+	for _, n := range a.Notices {
+		out.Notices = append(out.Notices, api.Notice(n))
+	}
 	for _, s := range a.Sources {
 		out.Sources = append(out.Sources, api.Source{
 			N: s.N, Cited: s.Cited, Document: s.Hit.Document.ID.String(), Chunk: s.Hit.Chunk.String(),
@@ -141,8 +144,8 @@ func printAnswer(w io.Writer, a api.AskAnswer, asJSON bool) error {
 		return e.Encode(a)
 	}
 	fmt.Fprintln(w, a.Answer)
-	if a.Notice != "" {
-		fmt.Fprintf(w, "\n(%s)\n", a.Notice)
+	for _, n := range a.Notices {
+		fmt.Fprintf(w, "\n(%s)\n", n.Message)
 	}
 	first := true
 	for _, s := range a.Sources {

@@ -199,12 +199,16 @@ func scriptAsk(ts *testscript.TestScript, _ bool, args []string) {
 	body, err := json.Marshal(map[string]any{"question": args[0]})
 	ts.Check(err)
 	var a struct {
-		Answer, Kind, Notice string
-		Sources              []scriptSource
+		Answer, Kind string
+		Notices      []struct{ Code, Message string }
+		Sources      []scriptSource
 	}
 	_, _, err = of(ts).call("POST", "/api/ask", string(body), &a)
 	ts.Check(err)
-	fmt.Fprintf(ts.Stdout(), "kind: %s\n%s\n%s\n", a.Kind, a.Answer, a.Notice)
+	fmt.Fprintf(ts.Stdout(), "kind: %s\n%s\n", a.Kind, a.Answer)
+	for _, n := range a.Notices {
+		fmt.Fprintf(ts.Stdout(), "%s: %s\n", n.Code, n.Message)
+	}
 	for _, src := range a.Sources {
 		if src.Cited {
 			fmt.Fprintf(ts.Stdout(), "cited [%d] %s page %d\n", src.N, src.Path, src.Page)

@@ -6,7 +6,7 @@
 // model gets the passages numbered, as data, within its window; what it writes
 // is streamed, and every [n] in it is checked against the passages it was sent.
 // Without a model, or when it fails, the answer is made of the passages' best
-// sentences, cited; Answer.Kind and Answer.Notice say which it is and why.
+// sentences, cited; Answer.Kind and Answer.Notices say which it is and why.
 //
 // What a reader may count on: an answer holds no citation of a passage that the
 // model did not see; nothing that a passage says is taken for an instruction by
@@ -19,6 +19,7 @@ package answer
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/ragserver/ragserver/indexer/index"
@@ -75,12 +76,26 @@ type Sources struct {
 	Took    time.Duration
 }
 
+// Notice says one way in which an answer is less than asked for: Code for
+// programs, Message for people.
+type Notice struct{ Code, Message string }
+
+// Codes of notices.
+const (
+	NoModel      = "no_model"      // none is configured: the passages are quoted
+	ModelFailed  = "model_failed"  // before its first word: the passages are quoted, or the answer is refused
+	CutOff       = "cut_off"       // the model broke off: the text is what it wrote until then
+	Uncited      = "uncited"       // the model cited none of the passages
+	OwnKnowledge = "own_knowledge" // nothing relevant was found: the model answered without passages
+	Degraded     = "degraded"      // the search was less than asked for
+)
+
 // Answer is a finished answer. Text has only citations [n] of Sources.
 type Answer struct {
 	Text    string
 	Kind    Kind
-	Model   string // that wrote it, "" if none did
-	Notice  string // why the answer is less than asked for: the model failed, was cut off; "" if nothing
+	Model   string   // that wrote it, "" if none did
+	Notices []Notice // how the answer is less than asked for; none if it is not
 	Sources []Source
 	Epoch   uint64
 	Usage   llm.Usage
@@ -91,4 +106,13 @@ type Answer struct {
 	Best, Short string
 	// Retrieval and Total are wall times.
 	Retrieval, Total time.Duration
+}
+
+// Notice returns the notice of a code.
+func (a *Answer) Notice(code string) (Notice, bool) {
+	i := slices.IndexFunc(a.Notices, func(n Notice) bool { return n.Code == code })
+	if i < 0 {
+		return Notice{}, false
+	}
+	return a.Notices[i], true
 }

@@ -105,7 +105,7 @@ func (a *Answerer) model(name string) (*Model, error) {
 // Ask answers a question in steps: the sources that were found, then the text
 // as it is written, then the whole answer. An error ends it: an empty question,
 // an unknown model, a failed search, the end of ctx. A model that fails is no
-// error: the answer says so in Notice and is made of the passages' sentences,
+// error: the answer says so in Notices and is made of the passages' sentences,
 // or is what the model wrote until then. The caller may stop ranging at any time.
 func (a *Answerer) Ask(ctx context.Context, q Question) iter.Seq2[Event, error] {
 	return func(yield func(Event, error) bool) {
@@ -140,7 +140,6 @@ type run struct {
 	emit     func(Event) bool
 	evidence *evidence
 	answer   Answer
-	notices  []string
 }
 
 func (a *Answerer) ask(ctx context.Context, q Question, emit func(Event) bool) error {
@@ -159,7 +158,6 @@ func (a *Answerer) ask(ctx context.Context, q Question, emit func(Event) bool) e
 	if err := r.respond(); err != nil {
 		return err
 	}
-	r.answer.Notice = strings.Join(r.notices, "; ")
 	r.answer.Total = time.Since(begun)
 	done := r.answer
 	if !emit(Event{Done: &done}) {
@@ -183,7 +181,7 @@ func (r *run) retrieve() error {
 	}
 	r.answer.Epoch, r.answer.Retrieval = found.Epoch, time.Since(begun)
 	if found.Degraded != "" {
-		r.notices = append(r.notices, found.Degraded)
+		r.notice(Degraded, found.Degraded)
 	}
 	r.answer.Sources = numbered(found.Hits)
 	r.evidence = gather(analyse(s.text, s.carried), found.Hits)
@@ -212,7 +210,7 @@ func (r *run) respond() error {
 	}
 	switch {
 	case r.model == nil && quotable:
-		r.notices = append(r.notices, "no language model is configured: these are the passages' own sentences")
+		r.notice(NoModel, "no language model is configured: these are the passages' own sentences")
 		return r.extract()
 	case r.model == nil:
 		return r.refuse()
@@ -234,6 +232,11 @@ func (r *run) say(text string) error {
 		return errLeft
 	}
 	return nil
+}
+
+// notice notes how the answer is less than asked for.
+func (r *run) notice(code, message string) {
+	r.answer.Notices = append(r.answer.Notices, Notice{code, message})
 }
 
 // extract answers with the passages' best sentences.

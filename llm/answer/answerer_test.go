@@ -113,6 +113,24 @@ func cited(a Answer) (ns []int) {
 	return ns
 }
 
+// told is what an answer says it lacks, codes what it says so to programs.
+func told(a Answer) string  { return each(a, func(n Notice) string { return n.Message }) }
+func codes(a Answer) string { return each(a, func(n Notice) string { return n.Code }) }
+
+// first is the code of an answer's first notice, "" if it has none.
+func first(a Answer) string {
+	code, _, _ := strings.Cut(codes(a), ";")
+	return code
+}
+
+func each(a Answer, f func(Notice) string) string {
+	var all []string
+	for _, n := range a.Notices {
+		all = append(all, f(n))
+	}
+	return strings.Join(all, "; ")
+}
+
 const vacation = "How many days of vacation does an employee have?"
 
 func TestExtractive(t *testing.T) {
@@ -120,7 +138,7 @@ func TestExtractive(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got.Kind != Extracted || got.Text != "Every employee has 28 days of paid vacation a year. [1]" || fmt.Sprint(cited(got)) != "[1]" || got.Short != "28" || got.Best != "Every employee has 28 days of paid vacation a year." || got.Epoch != 42 || got.Model != "" || got.Notice == "" || got.Finish != "stop" {
+	if got.Kind != Extracted || got.Text != "Every employee has 28 days of paid vacation a year. [1]" || fmt.Sprint(cited(got)) != "[1]" || got.Short != "28" || got.Best != "Every employee has 28 days of paid vacation a year." || got.Epoch != 42 || got.Model != "" || codes(got) != NoModel || got.Finish != "stop" {
 		t.Errorf("%+v", got)
 	}
 }
@@ -184,23 +202,24 @@ func TestModelFails(t *testing.T) {
 		script []llmtest.Step
 		kind   Kind
 		text   string
+		code   string
 		notice string
 	}{
-		{"before the first word", []llmtest.Step{{Err: down}}, Extracted, extract, "the model is unavailable"},
-		{"wrong key", []llmtest.Step{{Err: &llm.Error{Kind: llm.ErrUnauthorized}}}, Extracted, extract, "refused the key"},
-		{"garbage", []llmtest.Step{{Err: &llm.Error{Kind: llm.ErrGarbage}}}, Extracted, extract, "not understood"},
-		{"an error of its own", []llmtest.Step{{Err: errors.New("secret detail")}}, Extracted, extract, "it failed"},
-		{"nothing", []llmtest.Step{end}, Extracted, extract, "wrote nothing"},
-		{"blanks", []llmtest.Step{word(" \n"), word("  "), end}, Extracted, extract, "wrote nothing"},
-		{"only an unknown mark", []llmtest.Step{word("[9]"), end}, Extracted, extract, "wrote nothing"},
-		{"after a few words", []llmtest.Step{word("They have "), word("28 days [1"), {Err: down}}, Generated, "They have 28 days", "incomplete: the model is unavailable"},
-		{"cut off", []llmtest.Step{word("They have 28 days [1] and")}, Generated, "They have 28 days [1] and", "incomplete: the answer was cut off"},
-		{"cut inside the mark of lacking", []llmtest.Step{word("NO_AN")}, Generated, "NO_AN", "incomplete"},
-		{"says it lacks the answer", []llmtest.Step{word("NO_"), word("ANSWER."), end}, Refused, languages()["en"].nothing, ""},
-		{"cites it", []llmtest.Step{word("[1"), word("] NO_ANSW"), word("ER"), end}, Refused, languages()["en"].nothing, ""},
-		{"a number alone", []llmtest.Step{word("2"), word("8"), end}, Generated, "28", "cited none"},
-		{"in quotes", []llmtest.Step{word("`NO_ANSWER`"), end}, Refused, languages()["en"].nothing, ""},
-		{"cites nothing", []llmtest.Step{word("28 days."), end}, Generated, "28 days.", "cited none"},
+		{"before the first word", []llmtest.Step{{Err: down}}, Extracted, extract, ModelFailed, "the model is unavailable"},
+		{"wrong key", []llmtest.Step{{Err: &llm.Error{Kind: llm.ErrUnauthorized}}}, Extracted, extract, ModelFailed, "refused the key"},
+		{"garbage", []llmtest.Step{{Err: &llm.Error{Kind: llm.ErrGarbage}}}, Extracted, extract, ModelFailed, "not understood"},
+		{"an error of its own", []llmtest.Step{{Err: errors.New("secret detail")}}, Extracted, extract, ModelFailed, "it failed"},
+		{"nothing", []llmtest.Step{end}, Extracted, extract, ModelFailed, "wrote nothing"},
+		{"blanks", []llmtest.Step{word(" \n"), word("  "), end}, Extracted, extract, ModelFailed, "wrote nothing"},
+		{"only an unknown mark", []llmtest.Step{word("[9]"), end}, Extracted, extract, ModelFailed, "wrote nothing"},
+		{"after a few words", []llmtest.Step{word("They have "), word("28 days [1"), {Err: down}}, Generated, "They have 28 days", CutOff, "incomplete: the model is unavailable"},
+		{"cut off", []llmtest.Step{word("They have 28 days [1] and")}, Generated, "They have 28 days [1] and", CutOff, "incomplete: the answer was cut off"},
+		{"cut inside the mark of lacking", []llmtest.Step{word("NO_AN")}, Generated, "NO_AN", CutOff, "incomplete"},
+		{"says it lacks the answer", []llmtest.Step{word("NO_"), word("ANSWER."), end}, Refused, languages()["en"].nothing, "", ""},
+		{"cites it", []llmtest.Step{word("[1"), word("] NO_ANSW"), word("ER"), end}, Refused, languages()["en"].nothing, "", ""},
+		{"a number alone", []llmtest.Step{word("2"), word("8"), end}, Generated, "28", Uncited, "cited none"},
+		{"in quotes", []llmtest.Step{word("`NO_ANSWER`"), end}, Refused, languages()["en"].nothing, "", ""},
+		{"cites nothing", []llmtest.Step{word("28 days."), end}, Generated, "28 days.", Uncited, "cited none"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -211,11 +230,14 @@ func TestModelFails(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got.Kind != tt.kind || got.Text != tt.text || !strings.Contains(got.Notice, tt.notice) {
-				t.Errorf("%s %q, notice %q", got.Kind, got.Text, got.Notice)
+			if got.Kind != tt.kind || got.Text != tt.text || first(got) != tt.code || !strings.Contains(told(got), tt.notice) {
+				t.Errorf("%s %q, notices %q", got.Kind, got.Text, got.Notices)
 			}
-			if strings.Contains(got.Notice, "10.0.0.5") || strings.Contains(got.Notice, "internal words") || strings.Contains(got.Notice, "secret detail") {
-				t.Errorf("the notice tells too much: %q", got.Notice)
+			if whole := got.Finish != ""; whole == strings.Contains(codes(got), CutOff) {
+				t.Errorf("finish %q with the notices %q", got.Finish, got.Notices)
+			}
+			if strings.Contains(told(got), "10.0.0.5") || strings.Contains(told(got), "internal words") || strings.Contains(told(got), "secret detail") {
+				t.Errorf("the notice tells too much: %q", told(got))
 			}
 			if strings.Contains(tt.notice, "unavailable") && !strings.Contains(log.String(), "10.0.0.5") {
 				t.Errorf("the log tells too little: %s", log.String())
@@ -230,7 +252,7 @@ func TestModelHangs(t *testing.T) {
 		a := answerer(t, with(llm.Gateway(slow, llm.Limits{First: 5 * time.Second}, llm.Patience{})))
 		begun := time.Now()
 		got, err := a.Answer(t.Context(), Question{Text: vacation})
-		if err != nil || got.Kind != Extracted || !strings.Contains(got.Notice, "too long") || time.Since(begun) != 5*time.Second || got.Total != 5*time.Second {
+		if err != nil || got.Kind != Extracted || !strings.Contains(told(got), "too long") || time.Since(begun) != 5*time.Second || got.Total != 5*time.Second {
 			t.Errorf("%+v, %v after %v", got, err, time.Since(begun))
 		}
 	})
@@ -438,11 +460,11 @@ func TestFollowUps(t *testing.T) {
 func TestLoose(t *testing.T) {
 	o := with(llmtest.Says("Ulaanbaatar [1]."))
 	got, err := play(t, answerer(t, o), Question{Text: "What is the capital of Mongolia?", Loose: true})
-	if err != nil || got.Kind != Generated || got.Text != "Ulaanbaatar." || !strings.Contains(got.Notice, "own knowledge") {
+	if err != nil || got.Kind != Generated || got.Text != "Ulaanbaatar." || codes(got) != OwnKnowledge {
 		t.Errorf("%+v, %v", got, err)
 	}
 	got, err = play(t, answerer(t, with(llmtest.Fails(errors.New("no")))), Question{Text: "What is the capital of Mongolia?", Loose: true})
-	if err != nil || got.Kind != Refused || got.Notice == "" {
+	if err != nil || got.Kind != Refused || codes(got) != ModelFailed {
 		t.Errorf("%+v, %v", got, err)
 	}
 }
@@ -479,7 +501,7 @@ func TestSelectionAndDegradedSearch(t *testing.T) {
 		return index.Result{Degraded: "the embedder is down: keywords alone"}
 	})
 	got, err := play(t, answerer(t, Options{Retriever: r}), Question{Text: vacation, Query: index.Query{K: 3, Filter: "owner == 'x'", Vector: []float32{1}, MinEpoch: 9, Text: "overwritten"}})
-	if err != nil || asked.K != 3 || asked.Filter != "owner == 'x'" || asked.MinEpoch != 9 || asked.Text != vacation || asked.Vector != nil || !strings.Contains(got.Notice, "keywords alone") {
+	if err != nil || asked.K != 3 || asked.Filter != "owner == 'x'" || asked.MinEpoch != 9 || asked.Text != vacation || asked.Vector != nil || codes(got) != Degraded {
 		t.Errorf("asked %+v, %+v, %v", asked, got, err)
 	}
 }

@@ -35,7 +35,7 @@ func (r *run) generate(quotable bool) error {
 			continue
 		case err != nil && w.begun:
 			r.fail(err)
-			r.notices = append(r.notices, "the answer is incomplete: "+reason(err))
+			r.notice(CutOff, "the answer is incomplete: "+reason(err))
 			r.answer.Finish = ""
 			return w.finish()
 		case err != nil:
@@ -55,10 +55,10 @@ func (r *run) generate(quotable bool) error {
 // withoutModel answers without the model, and says why.
 func (r *run) withoutModel(why string, quotable bool) error {
 	if !quotable {
-		r.notices = append(r.notices, why)
+		r.notice(ModelFailed, why)
 		return r.refuse()
 	}
-	r.notices = append(r.notices, why+": these are the passages' own sentences")
+	r.notice(ModelFailed, why+": these are the passages' own sentences")
 	return r.extract()
 }
 
@@ -79,15 +79,15 @@ func (r *run) fromKnowledge() error {
 	case !w.begun:
 		if err != nil {
 			r.fail(err)
-			r.notices = append(r.notices, "the model did not answer ("+reason(err)+")")
+			r.notice(ModelFailed, "the model did not answer ("+reason(err)+")")
 		}
 		return r.refuse()
 	case err != nil:
 		r.fail(err)
-		r.notices = append(r.notices, "the answer is incomplete: "+reason(err))
+		r.notice(CutOff, "the answer is incomplete: "+reason(err))
 		r.answer.Finish = ""
 	}
-	r.notices = append(r.notices, "nothing relevant was found: this is the model's own knowledge")
+	r.notice(OwnKnowledge, "nothing relevant was found: this is the model's own knowledge")
 	return w.end()
 }
 
@@ -241,7 +241,7 @@ func (w *writer) finish() error {
 		r.answer.Sources[n-1].Cited = true
 	}
 	if len(w.citer.cited) == 0 {
-		r.notices = append(r.notices, "the model cited none of the passages")
+		r.notice(Uncited, "the model cited none of the passages")
 	}
 	return nil
 }

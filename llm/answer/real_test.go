@@ -53,7 +53,7 @@ func TestRealModel(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		t.Logf("%s\n  want %q\n  %s %q %s (%d+%d tokens, %v)", c.Question, c.Answers, got.Kind, got.Text, got.Notice, got.Usage.Prompt, got.Usage.Completion, got.Total)
+		t.Logf("%s\n  want %q\n  %s %q %s (%d+%d tokens, %v)", c.Question, c.Answers, got.Kind, got.Text, got.Notices, got.Usage.Prompt, got.Usage.Completion, got.Total)
 		s := eval.Judge(c, got)
 		if s.Marks != s.ValidMarks {
 			t.Errorf("%d of %d citations are valid", s.ValidMarks, s.Marks)

@@ -51,6 +51,25 @@ func NotFound(what, name, more string) *Error {
 	return &Error{Status: http.StatusNotFound, Code: what + "_not_found", Message: m}
 }
 
+// Incomplete returns the failure of an answer that its model broke off, nil for
+// a whole one. It is for protocols that know no half of an answer: their clients
+// would take it for the whole.
+func Incomplete(a *answer.Answer) error {
+	if n, cut := a.Notice(answer.CutOff); cut {
+		return New(http.StatusBadGateway, answer.CutOff, "%s; ask again", n.Message)
+	}
+	return nil
+}
+
+// NoEnd is the failure of an answer that stopped without its end and without an
+// error.
+func NoEnd(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return New(http.StatusBadGateway, answer.CutOff, "the answer ended before it was complete; ask again")
+}
+
 // Because returns e with a cause for the log.
 func (e *Error) Because(err error) *Error {
 	f := *e

@@ -134,7 +134,7 @@ async function ask(req, res, body) {
   }
   const cited = new Set([...text.matchAll(/\[(\d+)\]/g)].map((m) => Number(m[1])));
   send('done', {
-    answer: text, kind, model: kind === 'generated' ? model : undefined, notice: /modelless/.test(q) ? 'The model qwen3:4b does not answer (connection refused), so the answer is quoted.' : undefined,
+    answer: text, kind, model: kind === 'generated' ? model : undefined, notices: /modelless/.test(q) ? [{ code: 'model_failed', message: 'the model did not answer (the model is unavailable): these are the passages’ own sentences' }] : kind === 'extractive' ? [{ code: 'no_model', message: 'no language model is configured' }] : undefined,
     sources: hits.map((h) => ({ ...h, cited: cited.has(h.n) })), epoch, retrieval_ms: 3.4, total_ms: Date.now() - began, usage: { prompt_tokens: 900, completion_tokens: 120 },
   });
   res.end();

@@ -172,17 +172,22 @@ const tests = {
     await lastTurn(page).locator('.card').waitFor();
     assert.match(await play(200, sse(['text', { text: 'Be' }])), /connection broke/);
     // A model is configured, but does not answer.
-    await page.route('**/api/stats', async (r) => {
-      const response = await r.fetch();
-      return r.fulfill({ response, json: { ...(await response.json()), model: 'm', models: ['m'] } });
-    });
-    await page.reload();
-    await lastTurn(page).waitFor();
     await page.unroute('**/api/ask');
-    await page.route('**/api/ask', (r) => r.fulfill({ status: 200, body: sse(['done', { answer: 'Quoted [1].', kind: 'extractive', notice: 'The model does not answer.', sources: [{ ...source, cited: true }], epoch: 1, retrieval_ms: 1, total_ms: 2 }]) }));
+    await page.route('**/api/ask', (r) => r.fulfill({ status: 200, body: sse(['done', { answer: 'Quoted [1].', kind: 'extractive', notices: [{ code: 'model_failed', message: 'the model did not answer' }], sources: [{ ...source, cited: true }], epoch: 1, retrieval_ms: 1, total_ms: 2 }]) }));
     await ask(page, 'Without a model?');
-    await page.getByText('Without a model: quoted from your documents').waitFor();
-    await page.getByText('The model does not answer.').waitFor();
+    await page.locator('.badge').getByText('Quoted from your documents', { exact: true }).waitFor();
+    await page.getByText('The model did not answer.').waitFor();
+    // None is configured: nothing has failed, and nothing warns.
+    await page.unroute('**/api/ask');
+    await page.route('**/api/ask', (r) => r.fulfill({ status: 200, body: sse(['done', { answer: 'Quoted [1].', kind: 'extractive', notices: [{ code: 'no_model', message: 'no language model is configured' }], sources: [{ ...source, cited: true }], epoch: 1, retrieval_ms: 1, total_ms: 2 }]) }));
+    await ask(page, 'Without any model?');
+    await lastTurn(page).getByText('Without a model: quoted from your documents').waitFor();
+    assert.equal(await lastTurn(page).locator('.note').count(), 0);
+    // It broke off: what there is stays, and says so.
+    await page.unroute('**/api/ask');
+    await page.route('**/api/ask', (r) => r.fulfill({ status: 200, body: sse(['done', { answer: 'Half an', kind: 'generated', model: 'm', notices: [{ code: 'cut_off', message: 'the answer is incomplete: the model took too long' }], sources: [], epoch: 1, retrieval_ms: 1, total_ms: 2 }]) }));
+    await ask(page, 'Broken off?');
+    await lastTurn(page).getByText('The answer is incomplete: the model took too long.').waitFor();
   },
 
   async 'nothing found offers what comes nearest'({ page }) {

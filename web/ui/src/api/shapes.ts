@@ -52,12 +52,17 @@ export interface AskAnswer {
   answer: string;
   kind: 'generated' | 'extractive' | 'nothing_found';
   model?: string;
-  notice?: string;
+  notices?: Notice[];
   sources: Source[];
   epoch: number;
   usage?: Usage;
   retrieval_ms: number;
   total_ms: number;
+}
+
+export interface Notice {
+  code: 'no_model' | 'model_failed' | 'cut_off' | 'uncited' | 'own_knowledge' | 'degraded';
+  message: string;
 }
 
 export interface Usage {

@@ -89,7 +89,7 @@ export class Asking {
             over = true;
             const a = JSON.parse(e.data) as AskAnswer;
             update({
-              phase: 'done', text: a.answer, kind: a.kind, model: a.model, notice: a.notice, found: true,
+              phase: 'done', text: a.answer, kind: a.kind, model: a.model, notices: a.notices, found: true,
               sources: a.sources ?? [], retrieval: a.retrieval_ms, total: a.total_ms,
             });
             announce(a.kind === 'nothing_found' ? 'Nothing relevant was found.' : 'The answer is ready.');

@@ -3,7 +3,7 @@
 
 import { signal } from '@preact/signals';
 import type { FailureKind } from '../api/client';
-import type { AskAnswer, Message, Source } from '../api/shapes';
+import type { AskAnswer, Message, Notice, Source } from '../api/shapes';
 import { withoutMarks } from '../text/citations';
 
 export type Phase = 'searching' | 'writing' | 'done' | 'stopped' | 'failed';
@@ -19,7 +19,7 @@ export interface Turn {
   documents?: Scope[]; // asked of these only
   kind?: AskAnswer['kind'];
   model?: string;
-  notice?: string;
+  notices?: Notice[];
   query?: string;
   retrieval?: number; // ms
   total?: number;

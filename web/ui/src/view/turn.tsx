@@ -1,10 +1,9 @@
 // A question and its answer, in all the states an answer can be in.
 
-import { computed } from '@preact/signals';
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { Failure, api, sentence } from '../api/client';
 import type { Source } from '../api/shapes';
-import { asking, conversations, dialog, server } from '../state/app';
+import { asking, conversations, dialog } from '../state/app';
 import type { Turn } from '../state/conversations';
 import { withReferences } from '../text/citations';
 import { milliseconds, plural } from '../text/format';
@@ -13,9 +12,6 @@ import { memo } from './memo';
 import { CopyButton, Countdown, IconButton } from './parts';
 import { LazyAnswer } from './lazy';
 import { Outdated, SourceCards, Verdict, openSource, placeOf, plain, titleOfSource } from './sources';
-
-/** There is no model at all: the badge says what a notice would. */
-const modelless = computed(() => server.stats.value !== null && !server.stats.value.model && !server.stats.value.models?.length);
 
 export const TurnView = memo(
   ({ turn, conversation, last }: { turn: Turn; conversation: string; last: boolean }) => {
@@ -119,6 +115,8 @@ function Body({ turn }: { turn: Turn }) {
   const [peek, setPeek] = useState<{ source: Source; mark: HTMLElement } | null>(null);
   const byNumber = useMemo(() => new Map(turn.sources.map((s) => [s.n, s])), [turn.sources]);
   const writing = turn.phase === 'writing';
+  const notices = turn.notices ?? [];
+  const failed = notices.some((n) => n.code === 'model_failed');
   const titles = useMemo(() => turn.sources.map((s) => s.n + s.chunk).join(), [turn.sources]);
 
   const cite = (n: number): Node => {
@@ -163,13 +161,17 @@ function Body({ turn }: { turn: Turn }) {
       onFocusIn={(e) => (e.target as Element).matches(':focus-visible') && setIf(sourceOf(e.target), setPeek)}
       onFocusOut={hide}
     >
-      {turn.kind === 'extractive' && <p class="badge">Without a model: quoted from your documents</p>}
+      {turn.kind === 'extractive' && (
+        <p class="badge" title={notices.find((n) => n.code === 'no_model') && 'No language model is configured; a line of the configuration adds one.'}>
+          {failed ? 'Quoted from your documents' : 'Without a model: quoted from your documents'}
+        </p>
+      )}
       <div class={`prose ${writing ? 'prose-writing' : ''}`}>
         <LazyAnswer text={turn.text} writing={turn.phase !== 'done'} known={(n) => byNumber.has(n)} cite={cite} titles={titles} />
       </div>
-      {turn.notice && !(turn.kind === 'extractive' && modelless.value) && (
-        <p class="note"><Icon name="alert" /><span>{sentence(turn.notice)}</span></p>
-      )}
+      {notices.filter((n) => n.code !== 'no_model').map((n) => (
+        <p key={n.code} class="note"><Icon name="alert" /><span>{sentence(n.message)}</span></p>
+      ))}
       {turn.kind === 'nothing_found' && <Nearest turn={turn} />}
       {peek && <Peek {...peek} box={box.current!} />}
     </div>
