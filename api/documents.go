@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -219,17 +220,8 @@ func (s *Server) documentText(w http.ResponseWriter, r *http.Request) error {
 	}
 	return writeJSON(w, r, DocumentText{
 		ID: st.ID.String(), Version: version.String(), Current: isLive && live.Version == version,
-		Path: st.Path, Title: firstOf(live.Meta.Title, st.Title), Start: start, End: end, Length: m.runes, Text: text, Format: "markdown",
+		Path: st.Path, Title: cmp.Or(live.Meta.Title, st.Title), Start: start, End: end, Length: m.runes, Text: text, Format: "markdown",
 	})
-}
-
-func firstOf(texts ...string) string {
-	for _, t := range texts {
-		if t != "" {
-			return t
-		}
-	}
-	return ""
 }
 
 // sourceParams are the parameters of routes that take a collection alone.

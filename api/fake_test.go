@@ -39,6 +39,8 @@ type engine struct {
 	fail error
 	// block, if set, makes answers wait for it (or for the context).
 	block chan struct{}
+	// followers counts the readers of the feed.
+	followers int
 	// left counts answers whose reader went away.
 	left int
 	// asked and queried are the last question and query.

@@ -79,6 +79,8 @@ func (e rows) Counts() (map[indexer.State]int, int) {
 
 func (e *engine) Events(ctx context.Context, after uint64) iter.Seq2[indexer.Event, bool] {
 	return func(yield func(indexer.Event, bool) bool) {
+		e.follow(1)
+		defer e.follow(-1)
 		for {
 			e.mu.Lock()
 			newest := uint64(len(e.events))
@@ -105,6 +107,13 @@ func (e *engine) Events(ctx context.Context, after uint64) iter.Seq2[indexer.Eve
 			}
 		}
 	}
+}
+
+// follow counts the readers of the feed.
+func (e *engine) follow(n int) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.followers += n
 }
 
 func (e *engine) LastEvent() uint64 {

@@ -49,7 +49,7 @@ var (
 		query: writeParams{}, upload: "application/octet-stream", reply: Written{}}
 	docDelete = &operation{id: "deleteDocumentByKey", tag: "documents", summary: "Delete one document by its key", query: writeParams{}, reply: Written{}}
 	docEvents = &operation{id: "events", tag: "documents", summary: "Changes of documents as they happen", query: eventParams{},
-		stream: "Events document (FeedEvent) whose ids are sequence numbers; reset when the server no longer holds what came after Last-Event-ID, so that the list must be loaded again."}
+		stream: "Events document (FeedEvent); reset when the server does not hold what came after Last-Event-ID (too much came, or the server was restarted), so that the list must be loaded again."}
 	docStats = &operation{id: "stats", tag: "server", summary: "Figures of a collection", query: statsParams{}, reply: Stats{}}
 )
 

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -26,6 +27,7 @@ type Server struct {
 	o       Options
 	log     *slog.Logger
 	started time.Time
+	life    string // from one start to the next, in the ids of events
 	byName  map[string]*Collection
 	gates   gates
 	metrics *metrics
@@ -51,7 +53,7 @@ func New(o Options) (*Server, error) {
 		o.Log = slog.Default()
 	}
 	s := &Server{
-		o: o, log: o.Log, started: time.Now(),
+		o: o, log: o.Log, started: time.Now(), life: rand.Text()[:10],
 		byName:   map[string]*Collection{},
 		gates:    newGates(o.Limits),
 		places:   newPlaces(maxMarks),

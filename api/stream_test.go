@@ -231,67 +231,6 @@ func eventually(t *testing.T, what string, ok func() bool) {
 	}
 }
 
-func TestEvents(t *testing.T) {
-	e, s := newServer(t)
-	ts := httptest.NewServer(s)
-	defer ts.Close()
-	open := func(headers ...string) (*bufio.Reader, func()) {
-		t.Helper()
-		ctx, cancel := context.WithCancel(t.Context())
-		r, _ := http.NewRequestWithContext(ctx, "GET", ts.URL+"/api/events", nil)
-		for i := 0; i+1 < len(headers); i += 2 {
-			r.Header.Set(headers[i], headers[i+1])
-		}
-		res, err := ts.Client().Do(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if res.StatusCode != 200 {
-			t.Fatalf("status %d", res.StatusCode)
-		}
-		return bufio.NewReader(res.Body), func() { cancel(); res.Body.Close() }
-	}
-	next := func(r *bufio.Reader) message {
-		t.Helper()
-		for {
-			m, _, err := nextMessage(r)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if m.id != "" {
-				return m
-			}
-		}
-	}
-	feed, closeFeed := open()
-	if m := next(feed); m.id != "2" || m.data != "" {
-		t.Fatalf("the feed should begin with its place: %+v", m)
-	}
-	e.add("docs", "new.md", "something new", nil)
-	m := next(feed)
-	var ev FeedEvent
-	if err := json.Unmarshal([]byte(m.data), &ev); err != nil || m.id != "3" || m.name != "document" || ev.Document.Path != "new.md" || ev.Seq != 3 {
-		t.Fatalf("%+v %v", m, err)
-	}
-	closeFeed()
-	e.add("docs", "newer.md", "something newer", nil)
-	again, closeAgain := open("Last-Event-ID", "3")
-	next(again)
-	if m := next(again); m.id != "4" || !strings.Contains(m.data, "newer.md") {
-		t.Errorf("resumed: %+v", m)
-	}
-	closeAgain()
-	e.mu.Lock()
-	e.dropped = 4
-	e.mu.Unlock()
-	late, closeLate := open("Last-Event-ID", "1")
-	defer closeLate()
-	next(late)
-	if m := next(late); m.name != "reset" {
-		t.Errorf("a reader that fell behind is not told: %+v", m)
-	}
-}
-
 // Serve ends feeds at once, lets answers finish, and returns.
 func TestServeStops(t *testing.T) {
 	e, s := newServer(t)

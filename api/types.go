@@ -195,11 +195,11 @@ type SourceInfo struct {
 	Writable  bool   `json:"writable" doc:"Takes PUT and DELETE."`
 }
 
-// FeedEvent is an event of GET /api/events (SSE, event name "document"; id is
-// the sequence number, Last-Event-ID resumes while the server still has it;
-// else an event "reset" tells the client to load the list again).
+// FeedEvent is an event of GET /api/events (SSE, event name "document";
+// Last-Event-ID resumes while the server still has what came after it; else an
+// event "reset" tells the client to load the list again).
 type FeedEvent struct {
-	Seq      uint64    `json:"seq"`
+	Seq      uint64    `json:"seq" doc:"Grows by one with each event of the collection since the server was started."`
 	Time     time.Time `json:"time"`
 	Removed  bool      `json:"removed,omitempty"`
 	Document Document  `json:"document"`

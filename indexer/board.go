@@ -29,6 +29,9 @@ type board struct {
 // the whole list again.
 const feedWindow = 4096
 
+// feedBatch is how many events are taken out of the table at once for a reader.
+const feedBatch = 64
+
 func newBoard() *board {
 	return &board{
 		now:     time.Now,
@@ -179,16 +182,18 @@ func (b *board) follow(ctx context.Context, after uint64) iter.Seq2[Event, bool]
 	return func(yield func(Event, bool) bool) {
 		for {
 			b.mu.Lock()
-			lost := after > b.seq || b.seq-after >= feedWindow
+			lost := after > b.seq || b.seq-after > feedWindow
 			if lost {
 				after = b.seq
 			}
-			news := make([]Event, 0, b.seq-after)
-			for s := after + 1; s <= b.seq; s++ {
+			// A few at a time: a reader that is slow to take them holds no more.
+			last := min(b.seq, after+feedBatch)
+			news := make([]Event, 0, last-after)
+			for s := after + 1; s <= last; s++ {
 				news = append(news, b.events[s%feedWindow])
 			}
-			after = b.seq
-			wake := b.changed
+			after = last
+			wake, more := b.changed, last < b.seq
 			b.mu.Unlock()
 			if lost && !yield(Event{}, false) {
 				return
@@ -197,6 +202,9 @@ func (b *board) follow(ctx context.Context, after uint64) iter.Seq2[Event, bool]
 				if !yield(e, true) {
 					return
 				}
+			}
+			if more && ctx.Err() == nil {
+				continue
 			}
 			select {
 			case <-wake:

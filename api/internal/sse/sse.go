@@ -22,11 +22,12 @@ const (
 // head is sent with the first event, or with the first sign of life if events
 // are long in coming: until then a failure can still be told by a status.
 type Stream struct {
-	rc   *http.ResponseController
-	stop chan struct{}
-	done chan struct{}
+	rc    *http.ResponseController
+	close sync.Once
+	stop  chan struct{}
+	done  chan struct{}
 
-	mu      sync.Mutex // guards all below
+	mu      sync.Mutex // guards all below; held while something is written, which may take writeTime
 	w       http.ResponseWriter
 	buf     bytes.Buffer
 	started bool
@@ -53,13 +54,7 @@ func (s *Stream) Started() bool {
 // Close ends the keep-alive comments; events may still be sent. The stream
 // itself ends with the handler. Close may be called again.
 func (s *Stream) Close() {
-	s.mu.Lock()
-	select {
-	case <-s.stop:
-	default:
-		close(s.stop)
-	}
-	s.mu.Unlock()
+	s.close.Do(func() { close(s.stop) })
 	<-s.done
 }
 
@@ -72,13 +67,14 @@ func (s *Stream) keepAlive() {
 		case <-s.stop:
 			return
 		case <-t.C:
-			s.mu.Lock()
-			quiet := !s.wrote
+			if !s.mu.TryLock() {
+				continue // something is being written, to a reader that takes its time
+			}
+			if !s.wrote {
+				_ = s.comment("keep-alive") // the error stays for the next Send
+			}
 			s.wrote = false
 			s.mu.Unlock()
-			if quiet {
-				s.Comment("keep-alive")
-			}
 		}
 	}
 }
@@ -124,10 +120,8 @@ func (s *Stream) Retry(d time.Duration) error {
 	return s.flush()
 }
 
-// Comment writes a line that readers ignore.
-func (s *Stream) Comment(text string) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+// comment writes a line that readers ignore. The caller holds mu.
+func (s *Stream) comment(text string) error {
 	s.buf.Reset()
 	s.buf.WriteString(": " + text + "\n\n")
 	return s.flush()
