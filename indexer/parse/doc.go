@@ -20,9 +20,9 @@
 // a start. A page whose fonts it cannot trust, that is turned, or whose result
 // does not look like text goes to the second, pdfium as WebAssembly, which
 // takes seconds to compile once (its code is then cached) and reads all that
-// Chromium reads. What repeats at the edges of pages is dropped after its first
-// time, words parted by hyphens are joined, and large or bold lines are
-// headings.
+// Chromium reads. What repeats at the edges of pages is set apart after its first
+// time, numbers of pages go, words parted by hyphens are joined, and large or
+// bold lines are headings.
 //
 // # Safety
 //

@@ -11,6 +11,9 @@ const (
 	Table     Kind = "table"
 	Code      Kind = "code"
 	Quote     Kind = "quote"
+	// Running is what a page repeats at its edge and an earlier page said
+	// first. It is part of the text, and not of what is searched.
+	Running Kind = "running"
 )
 
 // Document is what was read of a file.

@@ -32,8 +32,9 @@ type pdfLine struct {
 
 // pdfPage is what a reader got from a page.
 type pdfPage struct {
-	lines []pdfLine
-	image bool // it shows an image or drawing and no text
+	lines      []pdfLine
+	head, foot []string // lines that other pages have too
+	image      bool     // it shows an image or drawing and no text
 }
 
 // pdfInfo is the document's own data about itself.

@@ -8,10 +8,10 @@ import (
 	"unicode"
 )
 
-// layoutPDF turns lines into blocks: what repeats at the edges of pages goes,
-// lines join to paragraphs, larger or bold lines are headings.
+// layoutPDF turns lines into blocks: what repeats at the edges of pages is set
+// apart, lines join to paragraphs, larger or bold lines are headings.
 func layoutPDF(b *builder, pages []*pdfPage) error {
-	dropRunning(pages)
+	partRunning(pages)
 	st := pdfStyle(pages)
 	for i, p := range pages {
 		if err := layoutPage(b, p, i+1, st); err != nil {
@@ -25,10 +25,12 @@ func layoutPDF(b *builder, pages []*pdfPage) error {
 // heads or feet.
 const edge = 3
 
-// dropRunning removes lines that repeat, but for their numbers, at the edges of
-// at least half of the pages. The first of each stays: it may be the only place
-// that names the document.
-func dropRunning(pages []*pdfPage) {
+// partRunning takes lines that repeat, but for their numbers, at the edges of
+// at least half of the pages out of the pages' lines: what is said once more on
+// each page would be found in place of what the page says. The first of each
+// stays where it is; the others are kept as the page's head and foot. What is
+// only a page's number goes: Block.Page has it.
+func partRunning(pages []*pdfPage) {
 	if len(pages) < 3 {
 		return
 	}
@@ -54,27 +56,43 @@ func dropRunning(pages []*pdfPage) {
 		if len(p.lines) < 2*edge+2 {
 			continue // what repeats here may be all there is
 		}
-		drop := map[int]bool{}
+		running := map[int]bool{}
 		for _, i := range edges(p) {
 			k := shape(p.lines[i].text)
 			if count[k] < 3 || count[k]*2 < len(pages) {
 				continue
 			}
-			if kept[k] || strings.Trim(k, "# -–—/|.") == "" {
-				drop[i] = true
+			if kept[k] || pageNumber(k) {
+				running[i] = true
 			}
 			kept[k] = true
 		}
-		if len(drop) > 0 {
-			out := p.lines[:0:0]
-			for i, l := range p.lines {
-				if !drop[i] {
-					out = append(out, l)
-				}
-			}
-			p.lines = out
+		p.part(running, (low+high)/2)
+	}
+}
+
+// pageNumber reports whether the shape of a line is that of a number alone.
+func pageNumber(shape string) bool { return strings.Trim(shape, "# -–—/|.") == "" }
+
+// part moves lines to the page's head if they stand above middle, or to its
+// foot.
+func (p *pdfPage) part(running map[int]bool, middle float64) {
+	if len(running) == 0 {
+		return
+	}
+	body := p.lines[:0:0]
+	for i, l := range p.lines {
+		switch {
+		case !running[i]:
+			body = append(body, l)
+		case pageNumber(shape(l.text)):
+		case l.y > middle:
+			p.head = append(p.head, l.text)
+		default:
+			p.foot = append(p.foot, l.text)
 		}
 	}
+	p.lines = body
 }
 
 // margin is the share of a page's height in which running lines stand.
@@ -205,8 +223,19 @@ func lastRune(s string) (rune, bool) {
 	return r[len(r)-1], true
 }
 
-// layoutPage adds a page's blocks.
+// layoutPage adds a page's blocks between its head and its foot.
 func layoutPage(b *builder, p *pdfPage, page int, st style) error {
+	if err := b.add(Block{Kind: Running, Page: page, Text: strings.Join(p.head, "\n")}); err != nil {
+		return err
+	}
+	if err := layoutBody(b, p, page, st); err != nil {
+		return err
+	}
+	return b.add(Block{Kind: Running, Page: page, Text: strings.Join(p.foot, "\n")})
+}
+
+// layoutBody adds the blocks of a page's own lines.
+func layoutBody(b *builder, p *pdfPage, page int, st style) error {
 	right, left := 0.0, math.MaxFloat64
 	for _, l := range p.lines {
 		right, left = max(right, l.x1), min(left, l.x0)

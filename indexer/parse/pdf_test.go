@@ -82,8 +82,8 @@ func TestPDF(t *testing.T) {
 	want := "paragraph p1: ACME pump manual\nheading1 p1: Pumps and valves\n" +
 		"paragraph p1: The pump is checked once a year by a person who was trained for it and who is independent of the operator. The report is kept for ten years.\n" +
 		"paragraph p1: " + filler + "paragraph p1: " + filler +
-		"heading2 p2: Valves\nparagraph p2: A valve is closed before the pump is opened.\nparagraph p2: " + filler + "paragraph p2: " + filler +
-		"heading2 p3: Pipes\nparagraph p3: A pipe is emptied before it is cut.\nparagraph p3: " + filler + "paragraph p3: " + filler
+		"running p2: ACME pump manual\nheading2 p2: Valves\nparagraph p2: A valve is closed before the pump is opened.\nparagraph p2: " + filler + "paragraph p2: " + filler +
+		"running p3: ACME pump manual\nheading2 p3: Pipes\nparagraph p3: A pipe is emptied before it is cut.\nparagraph p3: " + filler + "paragraph p3: " + filler
 	for name, raw := range map[string]string{
 		"page content":  samplePDF(false),
 		"form XObjects": samplePDF(true),

@@ -69,7 +69,7 @@ func language(blocks []Block) string {
 	n := len(blocks)
 	for i := range n {
 		bl := blocks[(n/3+i)%n]
-		if bl.Kind == Code || bl.Kind == Table && i < n/2 {
+		if bl.Kind == Code || bl.Kind == Running || bl.Kind == Table && i < n/2 {
 			continue
 		}
 		sb.WriteString(cutRunes(bl.Text, enough-sb.Len()))

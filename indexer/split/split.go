@@ -5,9 +5,9 @@
 // unless its section is too small to stand alone, does not part a paragraph,
 // list item, table row or line of code that fits, and falls back to sentences,
 // then words, then characters. Chunks are in order, do not overlap, lie in the
-// text, never part a rune, and together hold everything but white space. Each
-// knows its page and the headings above it. The result depends on the document
-// and the options alone.
+// text, never part a rune, and together hold everything but white space and what
+// pages repeat at their edges (parse.Running). Each knows its page and the
+// headings above it. The result depends on the document and the options alone.
 package split
 
 import (
@@ -18,7 +18,7 @@ import (
 
 // Version names what parser and splitter make of a file. It changes whenever
 // the same file could yield another text or other chunks.
-const Version = "parse" + parse.Version + ".split1"
+const Version = "parse" + parse.Version + ".split2"
 
 // Chunk is a part of a document's text.
 type Chunk struct {
@@ -81,6 +81,12 @@ const tableShare = 2
 
 // block adds a block, whole if it fits.
 func (p *packer) block(b parse.Block, s parse.Span) {
+	if b.Kind == parse.Running {
+		if p.own > 0 { // headings without a text below them go on
+			p.flush()
+		}
+		return
+	}
 	size := tokens(p.text[s.Start:s.End])
 	if b.Kind == parse.Heading && size <= p.max/2 {
 		p.heading(b, piece{start: s.Start, end: s.End, tokens: size, page: b.Page})

@@ -18,13 +18,23 @@ func checkChunks(t interface{ Fatalf(string, ...any) }, doc parse.Document, opt 
 	if want := parse.Markdown(doc); text != want {
 		t.Fatalf("the text is not the document's Markdown")
 	}
+	searched := []byte(text) // but for what pages repeat
+	_, spans := parse.Render(doc)
+	for i, b := range doc.Blocks {
+		if b.Kind == parse.Running {
+			clear(searched[spans[i].Start:spans[i].End])
+		}
+	}
+	leftOut := func(from, to int) string { return strings.Trim(string(searched[from:to]), "\x00 \t\r\n") }
 	at := 0
 	for i, c := range chunks {
 		switch {
 		case c.Start < at || c.End <= c.Start || c.End > len(text):
 			t.Fatalf("chunk %d is [%d,%d) after %d of %d", i, c.Start, c.End, at, len(text))
-		case strings.TrimSpace(text[at:c.Start]) != "":
+		case leftOut(at, c.Start) != "":
 			t.Fatalf("text is left out before chunk %d: %q", i, text[at:c.Start])
+		case leftOut(c.Start, c.End) == "":
+			t.Fatalf("chunk %d has nothing to be searched: %q", i, text[c.Start:c.End])
 		case !utf8.ValidString(text[c.Start:c.End]):
 			t.Fatalf("chunk %d parts a rune", i)
 		case tokens(text[c.Start:c.End]) > opt.Tokens*tableShare+8:
@@ -32,7 +42,7 @@ func checkChunks(t interface{ Fatalf(string, ...any) }, doc parse.Document, opt 
 		}
 		at = c.End
 	}
-	if strings.TrimSpace(text[at:]) != "" {
+	if leftOut(at, len(text)) != "" {
 		t.Fatalf("text is left out at the end: %q", text[at:])
 	}
 }
@@ -52,7 +62,7 @@ func headingsOf(doc parse.Document, start, end int) string {
 			}
 			levels, path = append(levels, b.Level), append(path, headText(b.Text))
 		}
-		if spans[i].End <= start || spans[i].Start >= end {
+		if spans[i].End <= start || spans[i].Start >= end || b.Kind == parse.Running {
 			continue
 		}
 		if b.Kind == parse.Heading && first {
@@ -76,7 +86,7 @@ func headingsOf(doc parse.Document, start, end int) string {
 }
 
 var genBlock = rapid.Custom(func(t *rapid.T) parse.Block {
-	kind := rapid.SampledFrom([]parse.Kind{parse.Heading, parse.Paragraph, parse.Paragraph, parse.List, parse.Table, parse.Code, parse.Quote}).Draw(t, "kind")
+	kind := rapid.SampledFrom([]parse.Kind{parse.Heading, parse.Paragraph, parse.Paragraph, parse.List, parse.Table, parse.Code, parse.Quote, parse.Running}).Draw(t, "kind")
 	word := rapid.SampledFrom([]string{"a", "word", "Übermut", "internationalisation", "数据库", "это", "12345", "end.", "Why?", "x\ny", "|", "```", "\t", "🙂", "# no"})
 	s := strings.Join(rapid.SliceOfN(word, 1, 60).Draw(t, "words"), rapid.SampledFrom([]string{" ", "", "\n"}).Draw(t, "join"))
 	b := parse.Block{Kind: kind, Text: s, Page: rapid.IntRange(0, 5).Draw(t, "page")}
@@ -145,6 +155,31 @@ func TestStructureIsKept(t *testing.T) {
 		if c.Heading != w.heading || c.Page != w.page || !strings.HasPrefix(text[c.Start:c.End], w.begins) {
 			t.Errorf("chunk %d is %+v %.40q, want %+v", i, c, text[c.Start:c.End], w)
 		}
+	}
+}
+
+func TestWhatPagesRepeatIsNotSearched(t *testing.T) {
+	doc := parse.Document{Blocks: []parse.Block{
+		{Kind: parse.Paragraph, Text: "ACME manual", Page: 1},
+		{Kind: parse.Paragraph, Text: "The pump is checked once a year.", Page: 1},
+		{Kind: parse.Running, Text: "ACME manual", Page: 2},
+		{Kind: parse.Paragraph, Text: "The valve is closed.", Page: 2},
+		{Kind: parse.Heading, Level: 1, Text: "Pipes", Page: 2},
+		{Kind: parse.Running, Text: "confidential", Page: 2},
+		{Kind: parse.Running, Text: "ACME manual", Page: 3},
+		{Kind: parse.Paragraph, Text: "A pipe is emptied.", Page: 3},
+	}}
+	text, chunks := Split(doc, Options{})
+	got := ""
+	for _, c := range chunks {
+		got += fmt.Sprintf("p%d %q\n", c.Page, text[c.Start:c.End])
+	}
+	want := `p1 "ACME manual\n\nThe pump is checked once a year."
+p2 "The valve is closed."
+p2 "# Pipes\n\nconfidential\n\nACME manual\n\nA pipe is emptied."
+`
+	if got != want || strings.Count(text, "ACME manual") != 3 {
+		t.Errorf("chunks\n%swant\n%s", got, want)
 	}
 }
 
