@@ -2,12 +2,15 @@ package hashtab
 
 import (
 	"encoding/binary"
+	"iter"
 	"math/bits"
 )
 
 // Arena keeps byte strings of changing size without pointers. Space that is
 // freed is reused by strings of about the same size; when nothing is left in
-// the arena it gives all memory back. The zero Arena is empty and ready.
+// the arena it gives all memory back. What else lies free it gives back when its
+// owner, who knows all references, calls Compact. The zero Arena is empty and
+// ready.
 type Arena struct {
 	chunks [][]byte
 	cur    uint32 // 1 + number of the chunk that is being filled, 0 if none
@@ -16,6 +19,7 @@ type Arena struct {
 	holes  []uint32 // numbers of chunks given back
 	live   int      // strings in use
 	bytes  int      // memory of the chunks
+	used   int      // of these in use
 }
 
 // Ref names a string of an arena; 0 is none.
@@ -27,6 +31,7 @@ const (
 	largest    = 32 << 10 // longer strings get a chunk of their own
 	firstChunk = 1 << 10
 	maxChunk   = 1 << 20
+	sparse     = 1 << 20 // free bytes from which on compacting is worth it
 )
 
 // class gives the size class of n bytes and what it holds: steps of 8 up to
@@ -108,21 +113,41 @@ func (a *Arena) Free(r Ref) {
 	s := a.chunks[i][uint32(r):]
 	n := int(binary.LittleEndian.Uint32(s)) + headerLen
 	if n > largest {
+		a.used -= n
 		a.bytes -= len(a.chunks[i])
 		a.chunks[i] = nil
 		a.holes = append(a.holes, i)
 		return
 	}
-	c, _ := class(n)
+	c, room := class(n)
+	a.used -= room
 	binary.LittleEndian.PutUint64(s, uint64(a.free[c]))
 	a.free[c] = r
 }
 
+// Compact moves the strings of all refs together if much of the memory lies
+// free, more than is in use: so it costs no more than what has been freed did.
+// It changes the refs; those that are 0 are left alone.
+func (a *Arena) Compact(refs iter.Seq[*Ref]) {
+	if free := a.bytes - a.used; free < sparse || free < a.used {
+		return
+	}
+	var to Arena
+	for r := range refs {
+		if *r != 0 {
+			*r = to.Put(a.Get(*r))
+		}
+	}
+	*a = to
+}
+
 func (a *Arena) room(n int) Ref {
 	if n > largest {
+		a.used += n
 		return Ref(a.chunk(n)+1) << 32
 	}
 	c, room := class(n)
+	a.used += room
 	if r := a.free[c]; r != 0 {
 		a.free[c] = Ref(binary.LittleEndian.Uint64(a.chunks[uint32(r>>32)-1][uint32(r):]))
 		return r

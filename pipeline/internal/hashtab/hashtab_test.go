@@ -147,6 +147,27 @@ func TestStore(t *testing.T) {
 	})
 }
 
+// TestStoreGivesBack: what is freed and fits nothing else is given back.
+func TestStoreGivesBack(t *testing.T) {
+	var s Store
+	key := func(i int) Key { return Key{uint64(i) * 0x9E3779B97F4A7C15, uint64(i) * 0xC2B2AE3D27D4EB4F} }
+	const n = 3000
+	for i := range n {
+		s.Put(key(i), bytes.Repeat([]byte{byte(i)}, 2000))
+	}
+	for i := range n {
+		s.Put(key(i), []byte{byte(i), 1})
+	}
+	if max := 2 * sparse; s.Bytes() > max {
+		t.Errorf("%d short strings take %d bytes", n, s.Bytes())
+	}
+	for i := range n {
+		if b, ok := s.Get(key(i)); !ok || !bytes.Equal(b, []byte{byte(i), 1}) {
+			t.Fatalf("string %d is %v", i, b)
+		}
+	}
+}
+
 func TestMulti(t *testing.T) {
 	type ent struct {
 		k, id Key

@@ -1,5 +1,7 @@
 package hashtab
 
+import "iter"
+
 // Store maps keys to byte strings. The zero Store is empty and ready.
 type Store struct {
 	t Table[Ref]
@@ -22,6 +24,14 @@ func (s *Store) Get(k Key) ([]byte, bool) {
 func (s *Store) Put(k Key, b []byte) {
 	c, _ := s.t.At(k)
 	c.Val = s.a.Replace(c.Val, b)
+	s.a.Compact(Refs(&s.t))
+}
+
+// Refs are the cells of a table of references.
+func Refs(t *Table[Ref]) iter.Seq[*Ref] {
+	return func(yield func(*Ref) bool) {
+		t.All(func(s *Slot[Ref]) bool { return yield(&s.Val) })
+	}
 }
 
 // Delete removes k and reports whether it was there.
@@ -31,7 +41,9 @@ func (s *Store) Delete(k Key) bool {
 		return false
 	}
 	s.a.Free(c.Val)
-	return s.t.Delete(k)
+	s.t.Delete(k)
+	s.a.Compact(Refs(&s.t))
+	return true
 }
 
 // All calls yield for every key until it returns false. yield must not change

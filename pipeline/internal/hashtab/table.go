@@ -12,7 +12,10 @@
 // SlotHash, so that a batch in that order sweeps a table from front to back.
 package hashtab
 
-import "unsafe"
+import (
+	"math/bits"
+	"unsafe"
+)
 
 // Key is a 128-bit key; pipeline.Key converts to it.
 type Key struct{ Hi, Lo uint64 }
@@ -35,17 +38,23 @@ type Slot[V any] struct {
 
 // Table is an open-addressing hash table with linear probing. V must not hold
 // pointers. The zero Table is empty and ready.
+//
+// A key's home is the place of its SlotHash among all hashes, scaled to the
+// number of slots, which may be any: so slots are in the order of SlotHash, and
+// a large table can grow by half, which wastes less memory than doubling.
 type Table[V any] struct {
 	slots []Slot[V]
-	shift uint
-	mask  uint64
 	n     int
 }
 
 const (
 	leastSlots = 16
-	longProbe  = 48
+	longProbe  = 128
+	largeTable = 4096 // slots from which on a table grows by half
 )
+
+// full reports whether n keys are too many for so many slots.
+func full(n, slots int) bool { return 10*n >= 7*slots }
 
 // Len returns the number of keys.
 func (t *Table[V]) Len() int { return t.n }
@@ -53,12 +62,26 @@ func (t *Table[V]) Len() int { return t.n }
 // Bytes returns the memory of the slots.
 func (t *Table[V]) Bytes() int { return len(t.slots) * int(unsafe.Sizeof(Slot[V]{})) }
 
+// home returns the number of the slot that k would have if it were alone.
+func (t *Table[V]) home(k Key) int {
+	h, _ := bits.Mul64(SlotHash(k), uint64(len(t.slots)))
+	return int(h)
+}
+
+// after returns the number of the slot after p.
+func (t *Table[V]) after(p int) int {
+	if p++; p == len(t.slots) {
+		return 0
+	}
+	return p
+}
+
 // Find returns k's slot or nil. It is valid until the next At or Delete.
 func (t *Table[V]) Find(k Key) *Slot[V] {
 	if t.n == 0 {
 		return nil
 	}
-	for p := SlotHash(k) >> t.shift; ; p = (p + 1) & t.mask {
+	for p := t.home(k); ; p = t.after(p) {
 		s := &t.slots[p]
 		if s.Mark == 0 {
 			return nil
@@ -75,22 +98,21 @@ func (t *Table[V]) At(k Key) (s *Slot[V], fresh bool) {
 	if len(t.slots) == 0 {
 		t.resize(leastSlots)
 	}
-	for probe := 0; ; {
-		p := SlotHash(k)>>t.shift + uint64(probe)
-		s = &t.slots[p&t.mask]
+	for p, probe := t.home(k), 0; ; {
+		s = &t.slots[p]
 		if s.Mark != 0 {
 			if s.Key == k {
 				return s, false
 			}
-			probe++
+			p, probe = t.after(p), probe+1
 			continue
 		}
 		// A batch in slot order piles up in one region of a table that is
 		// still small: a long probe shows that long before the load does. A
 		// table that is nearly empty has bad keys, which growing can't cure.
-		if 8*t.n >= 5*len(t.slots) || probe > longProbe && 8*t.n > len(t.slots) {
-			t.resize(2 * len(t.slots))
-			probe = 0
+		if full(t.n, len(t.slots)) || probe > longProbe && 8*t.n > len(t.slots) {
+			t.grow()
+			p, probe = t.home(k), 0
 			continue
 		}
 		t.n++
@@ -99,22 +121,29 @@ func (t *Table[V]) At(k Key) (s *Slot[V], fresh bool) {
 	}
 }
 
+func (t *Table[V]) grow() {
+	if n := len(t.slots); n < largeTable {
+		t.resize(2 * n)
+	} else {
+		t.resize(n + n/2)
+	}
+}
+
 // Delete removes k and reports whether it was there.
 func (t *Table[V]) Delete(k Key) bool {
 	if t.n == 0 {
 		return false
 	}
-	hole := SlotHash(k) >> t.shift
+	hole := t.home(k)
 	for t.slots[hole].Key != k || t.slots[hole].Mark == 0 {
 		if t.slots[hole].Mark == 0 {
 			return false
 		}
-		hole = (hole + 1) & t.mask
+		hole = t.after(hole)
 	}
 	// Close the gap: whoever may stand nearer to home moves into it.
-	for next := (hole + 1) & t.mask; t.slots[next].Mark != 0; next = (next + 1) & t.mask {
-		home := SlotHash(t.slots[next].Key) >> t.shift
-		if (next-home)&t.mask >= (next-hole)&t.mask {
+	for next := t.after(hole); t.slots[next].Mark != 0; next = t.after(next) {
+		if home := t.home(t.slots[next].Key); t.distance(home, next) >= t.distance(hole, next) {
 			t.slots[hole] = t.slots[next]
 			hole = next
 		}
@@ -125,9 +154,17 @@ func (t *Table[V]) Delete(k Key) bool {
 	case t.n == 0:
 		*t = Table[V]{}
 	case len(t.slots) > leastSlots && 8*t.n < len(t.slots):
-		t.resize(len(t.slots) / 2)
+		t.resize(max(len(t.slots)/2, leastSlots))
 	}
 	return true
+}
+
+// distance returns how many slots lie from one to another, going forward.
+func (t *Table[V]) distance(from, to int) int {
+	if to < from {
+		to += len(t.slots)
+	}
+	return to - from
 }
 
 // All calls yield for every slot until it returns false. yield must not change
@@ -143,18 +180,13 @@ func (t *Table[V]) All(yield func(*Slot[V]) bool) {
 func (t *Table[V]) resize(n int) {
 	old := t.slots
 	t.slots = make([]Slot[V], n)
-	t.mask = uint64(n - 1)
-	t.shift = 64
-	for ; n > 1; n >>= 1 {
-		t.shift--
-	}
 	for i := range old {
 		if old[i].Mark == 0 {
 			continue
 		}
-		p := SlotHash(old[i].Key) >> t.shift
+		p := t.home(old[i].Key)
 		for t.slots[p].Mark != 0 {
-			p = (p + 1) & t.mask
+			p = t.after(p)
 		}
 		t.slots[p] = old[i]
 	}
