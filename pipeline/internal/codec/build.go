@@ -90,7 +90,7 @@ func selfMarshaling(t reflect.Type) bool {
 // describe gives the structure of a type as text.
 func describe(t reflect.Type) string {
 	if t == timeType {
-		return "time"
+		return "instant"
 	}
 	switch t.Kind() {
 	case reflect.Slice:

@@ -6,8 +6,8 @@
 // compare and hash rows by their encoding. It is little-endian: numbers in
 // their own width (int and uint in eight bytes), strings and slices behind
 // their length, maps in the order of their encoded keys, pointers behind a
-// byte that says whether they are nil, times as seconds, nanoseconds and the
-// offset of their zone. The type itself is not written; whoever keeps encoded
+// byte that says whether they are nil, times behind one that says whether they
+// are zero, UTC (8 bytes) or of a zone. The type itself is not written; whoever keeps encoded
 // rows keeps the codec's Fingerprint with them.
 package codec
 

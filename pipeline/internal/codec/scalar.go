@@ -122,57 +122,95 @@ func length(b []byte, each int) (int, []byte, bool) {
 	return int(n), b, each == 0 || n <= uint64(len(b)/each)
 }
 
-// time writes seconds and nanoseconds since 1970 UTC and the zone's offset in
-// seconds; the zone's name and the monotonic reading are dropped. The
-// canonical form drops the offset as well.
+// Times begin with what their encoding is.
+const (
+	timeZero = iota // the zero time
+	timeUTC         // nanoseconds since 1970, UTC
+	timeFull        // seconds and nanoseconds since 1970, offset of the zone in seconds
+)
+
+// time writes a time in as few bytes as it needs; the zone's name and the
+// monotonic reading are dropped. The canonical form is always seconds and
+// nanoseconds, without the zone.
 func (b *builder) time() *ops {
-	canonical := b.canonical
-	o := &ops{size: timeType.Size(), least: 12}
-	o.enc = func(b []byte, p unsafe.Pointer) []byte {
-		t := (*time.Time)(p)
-		b = binary.LittleEndian.AppendUint64(b, uint64(t.Unix()))
-		b = binary.LittleEndian.AppendUint32(b, uint32(t.Nanosecond()))
-		if canonical {
-			return b
-		}
-		_, off := t.Zone()
-		return binary.LittleEndian.AppendUint32(b, uint32(off))
-	}
-	n := 16
-	if canonical {
-		n = 12
-	}
-	o.dec = func(b []byte, p unsafe.Pointer) ([]byte, bool) {
-		if len(b) < n {
-			return nil, false
-		}
-		nano := binary.LittleEndian.Uint32(b[8:])
-		if nano >= 1e9 {
-			return nil, false
-		}
-		t := time.Unix(int64(binary.LittleEndian.Uint64(b)), int64(nano)).UTC()
-		if !canonical {
-			if off := int(int32(binary.LittleEndian.Uint32(b[12:]))); off != 0 {
-				t = t.In(time.FixedZone("", off))
-			}
-		}
-		*(*time.Time)(p) = t
-		return b[n:], true
+	o := &ops{size: timeType.Size(), least: 1, mem: func(unsafe.Pointer) int { return int(timeType.Size()) }}
+	o.enc = func(b []byte, p unsafe.Pointer) []byte { return appendTime(b, *(*time.Time)(p)) }
+	o.dec = func(b []byte, p unsafe.Pointer) (rest []byte, ok bool) {
+		*(*time.Time)(p), rest, ok = readTime(b)
+		return rest, ok
 	}
 	o.eq = func(x, y unsafe.Pointer) bool {
 		a, b := (*time.Time)(x), (*time.Time)(y)
-		if !a.Equal(*b) {
-			return false
-		}
-		if canonical {
-			return true
-		}
-		_, i := a.Zone()
-		_, j := b.Zone()
-		return i == j
+		return a.Equal(*b) && zone(*a) == zone(*b)
 	}
-	o.mem = func(unsafe.Pointer) int { return int(timeType.Size()) }
+	if b.canonical {
+		o.least = instantSize
+		o.enc = func(b []byte, p unsafe.Pointer) []byte { return appendInstant(b, *(*time.Time)(p)) }
+		o.dec = func(b []byte, p unsafe.Pointer) (rest []byte, ok bool) {
+			*(*time.Time)(p), rest, ok = readInstant(b)
+			return rest, ok
+		}
+		o.eq = func(x, y unsafe.Pointer) bool { return (*time.Time)(x).Equal(*(*time.Time)(y)) }
+	}
 	return o
+}
+
+// zone returns the offset of a time's zone in seconds.
+func zone(t time.Time) int {
+	_, off := t.Zone()
+	return off
+}
+
+func appendTime(b []byte, t time.Time) []byte {
+	const farthest = math.MaxInt64 / 1_000_000_000 // seconds that fit as nanoseconds
+	s, off := t.Unix(), zone(t)
+	switch {
+	case t.IsZero() && off == 0:
+		return append(b, timeZero)
+	case off == 0 && -farthest < s && s < farthest:
+		return binary.LittleEndian.AppendUint64(append(b, timeUTC), uint64(t.UnixNano()))
+	}
+	return binary.LittleEndian.AppendUint32(appendInstant(append(b, timeFull), t), uint32(off))
+}
+
+func readTime(b []byte) (t time.Time, rest []byte, ok bool) {
+	if len(b) == 0 {
+		return t, nil, false
+	}
+	kind, b := b[0], b[1:]
+	switch {
+	case kind == timeZero:
+		return t, b, true
+	case kind == timeUTC && len(b) >= 8:
+		return time.Unix(0, int64(binary.LittleEndian.Uint64(b))).UTC(), b[8:], true
+	case kind == timeFull:
+		if t, b, ok = readInstant(b); !ok || len(b) < 4 {
+			return t, nil, false
+		}
+		if off := int(int32(binary.LittleEndian.Uint32(b))); off != 0 {
+			t = t.In(time.FixedZone("", off))
+		}
+		return t, b[4:], true
+	}
+	return t, nil, false
+}
+
+const instantSize = 12
+
+func appendInstant(b []byte, t time.Time) []byte {
+	b = binary.LittleEndian.AppendUint64(b, uint64(t.Unix()))
+	return binary.LittleEndian.AppendUint32(b, uint32(t.Nanosecond()))
+}
+
+func readInstant(b []byte) (t time.Time, rest []byte, ok bool) {
+	if len(b) < instantSize {
+		return t, nil, false
+	}
+	nano := binary.LittleEndian.Uint32(b[8:])
+	if nano >= 1e9 {
+		return t, nil, false
+	}
+	return time.Unix(int64(binary.LittleEndian.Uint64(b)), int64(nano)).UTC(), b[instantSize:], true
 }
 
 // marshaled is a type that encodes itself. What it cannot marshal panics,
