@@ -71,22 +71,20 @@ func (o AsyncOptions[T, R]) withDefaults() AsyncOptions[T, R] {
 // dropped, a running call has its context cancelled if it has no other row. A
 // row whose call fails, after the retries, goes to the error table and has no
 // result; a new version of it is tried anew. Rows must have keys of their own:
-// of several rows under one key only one is worked on, and the error table says
-// so.
+// of several rows under one key only one is worked on, until it goes, and the
+// error table says so.
 //
 // f is called from several goroutines. It must return when its context ends; a
 // call that does not is left behind, its rows have failed, and when four times
 // Workers calls have been left behind, rows fail without being tried until some
 // of them return.
 //
-// Kept as state are the encoded row and result of each key, so both should be
-// small: references to what is large, not the thing.
+// Kept as state are, of each key, a hash of its row and the encoded result, and
+// the row itself while it waits for an answer. So results should be small:
+// references to what is large, not the thing.
 func Async[T, R any](t *Table[T], name string, f func(ctx context.Context, row T) (R, error), o AsyncOptions[T, R]) *Table[R] {
 	o.Batch = 1
-	return AsyncBatch(t, name, func(ctx context.Context, rows []T) ([]R, []error) {
-		r, err := f(ctx, rows[0])
-		return []R{r}, []error{err}
-	}, o)
+	return AsyncBatch(t, name, oneByOne(f), o)
 }
 
 // AsyncBatch is Async with a function that takes up to Batch rows in one call.
@@ -94,31 +92,58 @@ func Async[T, R any](t *Table[T], name string, f func(ctx context.Context, row T
 // errors means that there are none. Rows of one call succeed and fail one by
 // one.
 func AsyncBatch[T, R any](t *Table[T], name string, f func(ctx context.Context, rows []T) ([]R, []error), o AsyncOptions[T, R]) *Table[R] {
-	out := table[R]("async", t.n).Named(name)
-	n := out.n
-	n.keys, n.keeps = "kept", "row and result by key, open requests"
+	return newAsync(t, name, f, func(_ T, result R) R { return result }, false, o)
+}
+
+// AsyncJoin is Async that makes a row of each row and its result, so that those
+// who read the table need not look the row up, and the result need not repeat
+// it. out must depend on the two alone and always give the same, as for Map; a
+// row on which it panics goes to the error table. The state is that of Async:
+// the row is not kept, for it comes along when it is taken back.
+func AsyncJoin[T, R, O any](t *Table[T], name string, f func(ctx context.Context, row T) (R, error), out func(row T, result R) O, o AsyncOptions[T, R]) *Table[O] {
+	o.Batch = 1
+	return AsyncBatchJoin(t, name, oneByOne(f), out, o)
+}
+
+// AsyncBatchJoin is to AsyncBatch what AsyncJoin is to Async.
+func AsyncBatchJoin[T, R, O any](t *Table[T], name string, f func(ctx context.Context, rows []T) ([]R, []error), out func(row T, result R) O, o AsyncOptions[T, R]) *Table[O] {
+	return newAsync(t, name, f, out, true, o)
+}
+
+func oneByOne[T, R any](f func(context.Context, T) (R, error)) func(context.Context, []T) ([]R, []error) {
+	return func(ctx context.Context, rows []T) ([]R, []error) {
+		r, err := f(ctx, rows[0])
+		return []R{r}, []error{err}
+	}
+}
+
+// newAsync adds a stage; join tells whether out needs the row.
+func newAsync[T, R, O any](t *Table[T], name string, f func(ctx context.Context, rows []T) ([]R, []error), out func(T, R) O, join bool, o AsyncOptions[T, R]) *Table[O] {
+	made := table[O]("async", t.n).Named(name)
+	n := made.n
+	n.keys, n.keeps = "kept", "result and hash of the row by key, open requests"
 	if o.Provisional != nil && o.ProvisionalAfter <= 0 {
 		n.g.problem("pipeline: %s has Provisional but no ProvisionalAfter", n)
 	}
 	o = o.withDefaults()
 	tc, rc := codecFor[T](n), codecFor[R](n)
 	if tc != nil && rc != nil {
-		n.fingerprint = "async " + tc.Fingerprint() + " " + rc.Fingerprint()
+		n.fingerprint = fmt.Sprintf("async %s answered by %s", tc.Fingerprint(), rc.Fingerprint())
 	}
 	n.async = func(r *run) asyncRun {
-		a := &asyncStage[T, R]{r: r, n: n, o: o}
-		a.pool = newPool(a, f)
+		a := &asyncStage[T, R, O]{r: r, n: n, o: o, out: out, join: join}
+		a.pool = newPool(r, n, &a.o, f)
 		return a
 	}
 	n.start = func(w *worker) {
-		var stage *asyncStage[T, R]
+		var stage *asyncStage[T, R, O]
 		for _, a := range w.r.asyncs {
-			if s, ok := a.(*asyncStage[T, R]); ok && s.n == n {
+			if s, ok := a.(*asyncStage[T, R, O]); ok && s.n == n {
 				stage = s
 			}
 		}
-		op := &asyncOp[T, R]{w: w, n: n, s: stage, o: &stage.o, tc: tc, rc: rc, table: n.tableName("entry")}
-		op.out.o = newOutlet[R](w, n)
+		op := &asyncOp[T, R, O]{w: w, n: n, s: stage, o: &stage.o, tc: tc, rc: rc, table: n.tableName("entry")}
+		op.out.o = newOutlet[O](w, n)
 		route := newRouter(w, func(c *Change[T]) Key { return c.Key }, op.apply)
 		subscribe(w, n, t.n, route.put)
 		stage.ops = append(stage.ops, op)
@@ -127,7 +152,7 @@ func AsyncBatch[T, R any](t *Table[T], name string, f func(ctx context.Context, 
 		w.ends = append(w.ends, op.end)
 		w.loads = append(w.loads, op.load)
 	}
-	return out
+	return made
 }
 
 // asyncRun is a running asynchronous stage as the coordinator sees it.
@@ -145,29 +170,31 @@ type asyncOutlook struct {
 }
 
 // asyncStage is a stage: its pool of calls, and its part in each worker.
-type asyncStage[T, R any] struct {
+type asyncStage[T, R, O any] struct {
 	r    *run
 	n    *node
 	o    AsyncOptions[T, R]
+	out  func(T, R) O
+	join bool // out needs the row
 	pool *pool[T, R]
-	ops  []*asyncOp[T, R]
+	ops  []*asyncOp[T, R, O]
 }
 
-func (a *asyncStage[T, R]) start(ctx context.Context) {
+func (a *asyncStage[T, R, O]) start(ctx context.Context) {
 	for _, op := range a.ops {
 		op.topUp()
 	}
 	a.pool.start(ctx)
 }
 
-func (a *asyncStage[T, R]) deliver() {
+func (a *asyncStage[T, R, O]) deliver() {
 	for _, ans := range a.pool.takeAnswers() {
 		op := a.ops[a.r.workers[0].owner(ans.key)]
 		op.inbox = append(op.inbox, ans)
 	}
 }
 
-func (a *asyncStage[T, R]) look() (l asyncOutlook) {
+func (a *asyncStage[T, R, O]) look() (l asyncOutlook) {
 	for _, op := range a.ops {
 		l.open += op.open
 		if due := op.due(); !due.IsZero() && (l.dueAt.IsZero() || due.Before(l.dueAt)) {
@@ -181,11 +208,12 @@ func (a *asyncStage[T, R]) look() (l asyncOutlook) {
 var errSeveralRows = errors.New("several rows have this key, only one of them is worked on: an asynchronous stage needs one row a key")
 
 // answer is the outcome of a request.
-type answer[R any] struct {
+type answer[T, R any] struct {
 	key     Key
 	order   uint64
-	version uint64 // of the row that it answers
-	row     R
+	version uint64 // of the row
+	row     T
+	result  R
 	err     error
 }
 

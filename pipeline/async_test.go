@@ -47,8 +47,44 @@ func TestAsyncIncremental(t *testing.T) {
 	})
 }
 
+// TestAsyncJoinIncremental: rows that are made of a row and its result, and
+// rows for which that fails.
+func TestAsyncJoinIncremental(t *testing.T) {
+	pipelinetest.Incremental(t, pipelinetest.Case[row, row]{
+		Row: rows(),
+		Plan: func(g *Graph, in *Table[row]) *Table[row] {
+			squared := func(r row, square int) row {
+				if square == 9 {
+					panic("nine")
+				}
+				r.V += 100 * square
+				return r
+			}
+			return AsyncBatchJoin(in, "square", func(_ context.Context, rows []row) ([]int, []error) {
+				out, errs := make([]int, len(rows)), make([]error, len(rows))
+				for i, r := range rows {
+					if r.V == 4 {
+						errs[i] = errors.New("four")
+					}
+					out[i] = r.V * r.V
+				}
+				return out, errs
+			}, squared, AsyncOptions[row, int]{Workers: 2, Batch: 3})
+		},
+		Want: func(rows []row) []row {
+			rows = slices.DeleteFunc(slices.Clone(rows), func(r row) bool { return r.V == 4 || r.V*r.V == 9 })
+			for i, r := range rows {
+				rows[i].V = r.V + 100*r.V*r.V
+			}
+			return rows
+		},
+		Later: true,
+	})
+}
+
 // stage is an asynchronous stage under test, in a bubble of fake time.
 type stage struct {
+	join  bool // the table shows row and result
 	t     *testing.T
 	g     *Graph
 	feed  *pipelinetest.Feed[string]
@@ -76,8 +112,12 @@ func newStage(t *testing.T, o AsyncOptions[string, string], opts ...Option) *sta
 func (s *stage) run(o AsyncOptions[string, string], opts ...Option) {
 	s.g = New(append([]Option{Workers(2)}, opts...)...)
 	s.feed = pipelinetest.NewFeed[string]()
-	out := Async(From(s.g, "in", s.feed), "stage", s.call, o)
-	To(out, "out", s.sink)
+	in := From(s.g, "in", s.feed)
+	if s.join {
+		To(AsyncJoin(in, "stage", s.call, func(row, result string) string { return row + "=" + result }, o), "out", s.sink)
+	} else {
+		To(Async(in, "stage", s.call, o), "out", s.sink)
+	}
 	To(s.g.Errors(), "errors", s.errs)
 	ctx, stop := context.WithCancel(s.t.Context())
 	s.stop, s.done = stop, make(chan error, 1)
@@ -519,4 +559,75 @@ func TestAsyncRestart(t *testing.T) {
 		s.failed("after the delete")
 		s.expect("in the end", "C")
 	})
+}
+
+// TestAsyncJoinForgetsTheRow: the row of a result is known when the result goes,
+// though the state keeps only its hash: it comes with the retraction, and stays
+// while the result does, over a restart too.
+func TestAsyncJoinForgetsTheRow(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		fs := pipelinetest.NewCrashFS(1)
+		s := &stage{t: t, join: true, open: map[string]chan answer{}, sink: &pipelinetest.Collect[string]{OneRowAKey: true}, errs: &pipelinetest.Collect[RowError]{}}
+		o := AsyncOptions[string, string]{Workers: 4, ProvisionalAfter: time.Second,
+			Provisional: func(string) (string, bool) { return "…", true }}
+		s.run(o, StateOn(fs, "state"))
+		s.set("k", "v1")
+		s.answer("v1", answer{result: "r"})
+		s.expect("answered", "v1=r")
+		s.set("k", "v2")
+		s.expect("while the new version is asked for", "v1=r")
+		for i := range 2 {
+			s.end()
+			fs = fs.Restart(2)
+			s.run(o, StateOn(fs, "state"), Workers(1+2*i))
+			s.settle()
+			s.expect("after a restart", "v1=r")
+		}
+		defer func() { s.end() }()
+		s.answer("v2", answer{result: "r"})
+		s.expect("the same result for another row", "v2=r")
+		s.set("k", "v3")
+		time.Sleep(time.Second)
+		s.settle()
+		s.expect("provisional", "v3=…")
+		s.set("k", "v2")
+		s.answer("v2", answer{result: "r2"})
+		s.expect("its answer went with the provisional one", "v2=r2")
+		s.set("k", "v4")
+		s.set("k", "v2")
+		s.expect("back to what has been answered", "v2=r2")
+		s.end()
+		s.run(o, StateOn(fs.Restart(3), "state"))
+		s.set("k", "")
+		s.expect("deleted")
+		for _, op := range s.g.Stats().Operators {
+			if op.StateRows != 0 {
+				t.Errorf("%s keeps %d rows of nothing", op.Name, op.StateRows)
+			}
+		}
+	})
+}
+
+// TestAsyncStateIsSmall: what has been answered costs the state no more for
+// being long.
+func TestAsyncStateIsSmall(t *testing.T) {
+	g := New(Workers(1))
+	feed := pipelinetest.NewFeed[string]()
+	const n = 5000
+	var rows []Change[string]
+	for i := range n {
+		rows = append(rows, Change[string]{KeyOf(fmt.Sprint(i)), strings.Repeat(fmt.Sprint(i), 1000), 1})
+	}
+	feed.Send(rows...)
+	feed.End()
+	lengths := Async(From(g, "in", feed), "stage", func(_ context.Context, row string) (int, error) { return len(row), nil }, AsyncOptions[string, int]{Workers: 4})
+	To(lengths, "out", &pipelinetest.Collect[int]{})
+	if err := g.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, op := range g.Stats().Operators {
+		if op.Op == "async" && (op.StateRows != n || op.StateBytes > 400*n) {
+			t.Errorf("%d rows take %d bytes", op.StateRows, op.StateBytes)
+		}
+	}
 }

@@ -12,7 +12,8 @@ import (
 // pool runs the calls of a stage. Requests come from the workers, between
 // passes or in one; answers go back to them by way of the coordinator.
 type pool[T, R any] struct {
-	s *asyncStage[T, R]
+	r *run
+	n *node
 	o *AsyncOptions[T, R]
 	f func(context.Context, []T) ([]R, []error)
 
@@ -21,7 +22,7 @@ type pool[T, R any] struct {
 	calls   map[Key]*call[T] // all that are ready, running or waiting for another try
 	rows    map[int]int      // of calls, by priority
 	bytes   int
-	answers []answer[R]
+	answers []answer[T, R]
 	idle    int // slots that wait for a call
 	lost    int // calls left behind
 	more    *sync.Cond
@@ -49,8 +50,8 @@ type together[T any] struct {
 	lost   bool // too many calls have been left behind to make another one
 }
 
-func newPool[T, R any](s *asyncStage[T, R], f func(context.Context, []T) ([]R, []error)) *pool[T, R] {
-	p := &pool[T, R]{s: s, o: &s.o, f: f, calls: map[Key]*call[T]{}, rows: map[int]int{}}
+func newPool[T, R any](r *run, n *node, o *AsyncOptions[T, R], f func(context.Context, []T) ([]R, []error)) *pool[T, R] {
+	p := &pool[T, R]{r: r, n: n, o: o, f: f, calls: map[Key]*call[T]{}, rows: map[int]int{}}
 	p.more = sync.NewCond(&p.mu)
 	return p
 }
@@ -58,9 +59,9 @@ func newPool[T, R any](s *asyncStage[T, R], f func(context.Context, []T) ([]R, [
 // start runs the slots until ctx ends.
 func (p *pool[T, R]) start(ctx context.Context) {
 	for range p.o.Workers {
-		p.s.r.goroutines.Go(func() { p.slot(ctx) })
+		p.r.goroutines.Go(func() { p.slot(ctx) })
 	}
-	p.s.r.goroutines.Go(func() {
+	p.r.goroutines.Go(func() {
 		<-ctx.Done()
 		p.mu.Lock()
 		defer p.mu.Unlock()
@@ -131,7 +132,7 @@ func (p *pool[T, R]) remove(c *call[T]) {
 	p.bytes -= c.size
 }
 
-func (p *pool[T, R]) takeAnswers() []answer[R] {
+func (p *pool[T, R]) takeAnswers() []answer[T, R] {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	a := p.answers
@@ -232,7 +233,7 @@ func (p *pool[T, R]) leave(done <-chan outcome[R]) {
 	p.mu.Lock()
 	p.lost++
 	p.mu.Unlock()
-	p.s.r.o.log.Error("call does not return, leaving it behind", "stage", p.s.n.name, "deadline", p.o.Deadline)
+	p.r.o.log.Error("call does not return, leaving it behind", "stage", p.n.name, "deadline", p.o.Deadline)
 	go func() {
 		<-done
 		p.mu.Lock()
@@ -272,12 +273,12 @@ func (p *pool[T, R]) end(calls []*call[T], o outcome[R]) {
 		if c.gone || p.stopped && (o.err != nil || o.errs != nil && o.errs[i] != nil) {
 			continue // what was cut short by the end of the run will be asked again
 		}
-		a := answer[R]{key: c.key, order: c.order, version: c.version, err: o.err}
+		a := answer[T, R]{key: c.key, order: c.order, version: c.version, row: c.row, err: o.err}
 		if a.err == nil && o.errs != nil {
 			a.err = o.errs[i]
 		}
 		if a.err == nil {
-			a.row = o.rows[i]
+			a.result = o.rows[i]
 		} else if c.tries < p.o.Retries && !isPermanent(a.err) {
 			p.again(c)
 			continue
@@ -286,7 +287,7 @@ func (p *pool[T, R]) end(calls []*call[T], o outcome[R]) {
 		p.answers = append(p.answers, a)
 	}
 	if len(p.answers) > 0 {
-		p.s.r.wake()
+		p.r.wake()
 	}
 }
 

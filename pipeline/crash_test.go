@@ -111,14 +111,15 @@ func (w *world) plan(g *Graph) {
 	}
 	all := func(setting) int { return 0 }
 	jobs := Join(files, of("parse"), func(file) int { return 0 }, all, func(f file, s setting) parseJob { return parseJob{f, s.Version} }).Named("to parse")
-	texts := AsyncBatch(jobs, "parse", func(_ context.Context, jobs []parseJob) ([]parsed, []error) {
-		out := make([]parsed, len(jobs))
+	texts := AsyncBatchJoin(jobs, "parse", func(_ context.Context, jobs []parseJob) ([]string, []error) {
+		out := make([]string, len(jobs))
 		for i, j := range jobs {
-			out[i] = parsed{fmt.Sprintf("%s.%d.%d", j.File.Name, j.File.Version, j.With)}
-			w.ask("parse " + out[i].Text)
+			out[i] = fmt.Sprintf("%d.%d", j.File.Version, j.With)
+			w.ask("parse " + j.File.Name + "." + out[i])
 		}
 		return out, nil
-	}, AsyncOptions[parseJob, parsed]{Workers: 2, Batch: 3})
+	}, func(j parseJob, versions string) parsed { return parsed{j.File.Name + "." + versions} },
+		AsyncOptions[parseJob, string]{Workers: 2, Batch: 3})
 	vectors := Join(texts, of("embed"), func(parsed) int { return 0 }, all, func(p parsed, s setting) embedJob { return embedJob{p.Text, s.Version} }).Named("to embed")
 	done := AsyncBatch(vectors, "embed", func(_ context.Context, jobs []embedJob) ([]passage, []error) {
 		out := make([]passage, len(jobs))

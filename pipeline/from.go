@@ -183,6 +183,7 @@ func (in *input[T]) Commit(ctx context.Context, seen func(epoch uint64)) error {
 	// What the source has said it has said: the next group starts empty even
 	// if this one does not get in, because then the run is over.
 	in.cur, in.recs, in.fails, in.bytes = make([]Change[T], 0, min(len(in.cur), sliceRows)), nil, nil, 0
+	in.figures()
 	s := in.s
 	for {
 		s.mu.Lock()
@@ -199,6 +200,12 @@ func (in *input[T]) Commit(ctx context.Context, seen func(epoch uint64)) error {
 			return ctx.Err()
 		}
 	}
+}
+
+// figures notes the size of the state. It is the source's own goroutine that
+// does so.
+func (in *input[T]) figures() {
+	in.s.n.count[0].state(in.rows.Len()+in.state.Len(), in.rows.Bytes()+in.state.Bytes())
 }
 
 // put queues a group, as a part of the last one if both are small: one larger

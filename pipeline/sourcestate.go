@@ -78,6 +78,7 @@ func (in *input[T]) load() error {
 			return err
 		}
 	}
+	in.figures()
 	return nil
 }
 
