@@ -22,6 +22,8 @@ package indexer
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -136,27 +138,31 @@ func (x *Indexer) plan() {
 	// millisecond.
 	slow := pipeline.Filter(items, item.slow).Named("slow")
 	quick := pipeline.Filter(items, func(it item) bool { return !it.slow() }).Named("quick")
+	found := func(it item, f finding) parsed { return parsed{it, f} }
 	texts := pipeline.Concat(
-		pipeline.Async(quick, "parse", x.parse, parseOptions(parseQuick)),
-		pipeline.Async(slow, "parse slow", x.parse, parseOptions(2*runtime.GOMAXPROCS(0))),
+		pipeline.AsyncJoin(quick, "parse", x.parse, found, parseOptions(parseQuick)),
+		pipeline.AsyncJoin(slow, "parse slow", x.parse, found, parseOptions(2*runtime.GOMAXPROCS(0))),
 	).Named("texts")
-	readable := pipeline.Filter(texts, func(p parsed) bool { return p.Outcome == read }).Named("readable")
-	unreadable := pipeline.Filter(texts, func(p parsed) bool { return p.Outcome != read }).Named("unreadable")
-	vectored := pipeline.AsyncBatch(readable, "embed", x.embed, pipeline.AsyncOptions[parsed, ready]{
+	readable := pipeline.Filter(texts, func(p parsed) bool { return p.Finding.Outcome == read }).Named("readable")
+	unreadable := pipeline.Filter(texts, func(p parsed) bool { return p.Finding.Outcome != read }).Named("unreadable")
+	vectored := pipeline.AsyncBatchJoin(readable, "embed", x.embed, answered, pipeline.AsyncOptions[parsed, bool]{
 		Workers:          runtime.GOMAXPROCS(0),
 		Batch:            embedDocuments,
 		Retries:          3,
 		Priority:         func(p parsed) int { return urgency(p.Item.Backlog) },
 		ProvisionalAfter: provisionalAfter,
-		Provisional:      func(p parsed) (ready, bool) { return ready{Parsed: p}, true },
+		Provisional:      func(parsed) (embedded, show bool) { return false, true },
 	})
-	refused := pipeline.Map(unreadable, func(p parsed) ready { return ready{Parsed: p, Embedded: true} }).Named("refused")
+	refused := pipeline.Map(unreadable, func(p parsed) ready { return answered(p, true) }).Named("refused")
 	pipeline.To(pipeline.Concat(vectored, refused).Named("answers"), "index", indexSink{x})
 	x.graph = g
 }
 
-func parseOptions(workers int) pipeline.AsyncOptions[item, parsed] {
-	return pipeline.AsyncOptions[item, parsed]{
+// answered is what the index is to show of a document that was read or refused.
+func answered(p parsed, embedded bool) ready { return ready{p.Item, p.Finding, embedded} }
+
+func parseOptions(workers int) pipeline.AsyncOptions[item, finding] {
+	return pipeline.AsyncOptions[item, finding]{
 		Workers:  workers,
 		Retries:  3,
 		Priority: func(it item) int { return urgency(it.Backlog) },
@@ -170,8 +176,12 @@ func urgency(backlog bool) int {
 	return 1
 }
 
-// settings names what the stages' results depend on.
-func (x *Indexer) settings() string { return split.Version + "/" + x.space.Name }
+// settings stands for what the stages' results depend on, in few bytes, for it
+// is in every item.
+func (x *Indexer) settings() string {
+	h := sha256.Sum256([]byte(split.Version + "/" + x.space.Name))
+	return base64.RawURLEncoding.EncodeToString(h[:6])
+}
 
 // Run keeps the index in step with the sources until ctx ends; it then returns
 // nil. Anything else that it returns is a failure that it could not wait out.

@@ -81,7 +81,7 @@ func (l *letters) Embed(ctx context.Context, texts []string) ([][]float32, error
 
 // rig is a collection under test.
 type rig struct {
-	t        *testing.T
+	t        testing.TB
 	dir      string // data
 	folder   string
 	parser   *counting
@@ -92,7 +92,7 @@ type rig struct {
 	stop     func()
 }
 
-func newRig(t *testing.T) *rig {
+func newRig(t testing.TB) *rig {
 	r := &rig{t: t, dir: t.TempDir(), folder: t.TempDir(), parser: &counting{}, embedder: &letters{}, space: "letters"}
 	r.folders = []Folder{{Name: "docs", Path: r.folder}}
 	return r

@@ -24,9 +24,9 @@ type item struct {
 	Fields string
 	// Body names the stored bytes of a document that is no file of a folder.
 	Body string
-	// Settings names the parser and the embedder whose results are wanted.
-	// Changing either asks every document again; what did not really change
-	// is answered from the index.
+	// Settings stands for the parser and the embedder whose results are
+	// wanted. Changing either asks every document again; what did not really
+	// change is answered from the index.
 	Settings string
 }
 
@@ -76,26 +76,26 @@ const (
 	failed
 )
 
-// parsed is a row of the table behind the parse stage: references to what the
-// index holds, no text.
-type parsed struct {
-	Item    item
+// finding is what the parse stage answers: which version of the index holds
+// the document's text, or why there is none.
+type finding struct {
 	Version index.ID
 	Outcome outcome
-	Reason  string // why not, or a warning
-	Title   string
-	Type    string
-	Lang    string
-	Chunks  int
-	// Attributes are the parser's and the source's, as JSON.
-	Attributes string
+	Reason  string // why not
+	Type    string // of what was not read, if it was recognised
+}
+
+// parsed is a row of the table behind the parse stage. There is no text in it,
+// and nothing that the index can tell of the version.
+type parsed struct {
+	Item    item
+	Finding finding
 }
 
 // ready is a row of the table behind the embed stage: what the index is to
 // show of a document.
 type ready struct {
-	Parsed   parsed
+	Item     item
+	Finding  finding
 	Embedded bool
-	Computed int    // chunks whose vectors had to be computed
-	Reason   string // why some chunks have no vector
 }

@@ -2,9 +2,9 @@ package indexer
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 
 	"github.com/ragserver/ragserver/indexer/index"
@@ -27,7 +27,10 @@ func (s indexSink) Apply(ctx context.Context, epoch uint64, changes []pipeline.C
 	put := map[index.ID]bool{}
 	for _, c := range changes {
 		if c.N > 0 {
-			d := fitting(docID(c.Key), c.Row)
+			d, err := x.document(docID(c.Key), c.Row)
+			if err != nil {
+				return err
+			}
 			b.Put = append(b.Put, d)
 			put[d.ID] = true
 		}
@@ -52,7 +55,7 @@ func (s indexSink) Apply(ctx context.Context, epoch uint64, changes []pipeline.C
 	}
 	for _, c := range changes {
 		if c.N > 0 && c.Row.Embedded {
-			x.arrived(c.Row.Parsed.Item)
+			x.arrived(c.Row.Item)
 		}
 	}
 	for _, id := range b.Delete {
@@ -70,22 +73,6 @@ func find(v *index.View, id index.ID) *index.Document {
 	return nil
 }
 
-// fitting is document, or, if the index cannot hold that, a row that says why:
-// one strange document must not keep all others out.
-func fitting(id index.ID, r ready) index.Document {
-	d, err := document(id, r)
-	if err == nil {
-		err = d.Check()
-	}
-	if err == nil {
-		return d
-	}
-	d.Unread, d.Version, d.Embedded = unreadFailed+cut(err.Error()), index.ID{}, true
-	d.Path, d.Meta.Title, d.Meta.Attributes = cut(d.Path), cut(d.Meta.Title), nil
-	d.Meta.Owner, d.Meta.Language, d.Meta.Type = cut(d.Meta.Owner), cut(d.Meta.Language), cut(d.Meta.Type)
-	return d
-}
-
 // cut shortens what is only shown.
 func cut(s string) string {
 	const most = 1000
@@ -98,26 +85,57 @@ func cut(s string) string {
 // legible is a name of a file, which may be any bytes, as text.
 func legible(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
 
-// document is what the index is to hold for a row.
-func document(id index.ID, r ready) (index.Document, error) {
-	p := r.Parsed
+// document is what the index is to hold for a row or, if it cannot hold that, a
+// row that says why: one strange document must not keep all others out.
+func (x *Indexer) document(id index.ID, r ready) (index.Document, error) {
+	it := r.Item
 	d := index.Document{
-		ID: id, Source: p.Item.Source, Path: legible(p.Item.Path), Version: p.Version, Embedded: r.Embedded,
+		ID: id, Source: it.Source, Path: legible(it.Path), Version: r.Finding.Version, Embedded: r.Embedded,
 		Meta: index.Meta{
-			Created: p.Item.Created, Modified: p.Item.Modified, Seen: p.Item.Seen,
-			Size: p.Item.Size, Owner: legible(p.Item.Owner), Title: legible(p.Title), Language: p.Lang, Type: p.Type,
+			Created: it.Created, Modified: it.Modified, Seen: it.Seen,
+			Size: it.Size, Owner: legible(it.Owner), Type: r.Finding.Type,
 		},
 	}
-	switch p.Outcome {
+	switch r.Finding.Outcome {
 	case skipped:
-		d.Unread, d.Version = unreadSkipped+cut(p.Reason), index.ID{}
+		d.Unread, d.Version = unreadSkipped+cut(r.Finding.Reason), index.ID{}
 	case failed:
-		d.Unread, d.Version = unreadFailed+cut(p.Reason), index.ID{}
-	}
-	if p.Attributes != "" {
-		if err := json.Unmarshal([]byte(p.Attributes), &d.Meta.Attributes); err != nil {
-			return d, fmt.Errorf("indexer: metadata of %s/%s: %w", p.Item.Source, p.Item.Path, err)
+		d.Unread, d.Version = unreadFailed+cut(r.Finding.Reason), index.ID{}
+	default:
+		if err := x.describe(&d, it); err != nil {
+			return d, err
 		}
 	}
+	if err := d.Check(); err != nil {
+		d.Unread, d.Version, d.Embedded = unreadFailed+cut(err.Error()), index.ID{}, true
+		d.Path, d.Meta.Title, d.Meta.Attributes = cut(d.Path), cut(d.Meta.Title), nil
+		d.Meta.Owner, d.Meta.Language, d.Meta.Type = cut(d.Meta.Owner), cut(d.Meta.Language), cut(d.Meta.Type)
+	}
 	return d, nil
+}
+
+// describe adds what the index knows of the document's version, and what its
+// source does, which counts more.
+func (x *Indexer) describe(d *index.Document, it item) error {
+	c, err := x.index.Describe(d.Version)
+	if errors.Is(err, index.ErrNotFound) {
+		return nil // the index will say so itself
+	}
+	if err != nil {
+		return fmt.Errorf("indexer: metadata of %s/%s: %w", it.Source, it.Path, err)
+	}
+	fields, err := fieldsOf(it)
+	if err != nil {
+		return fmt.Errorf("indexer: metadata of %s/%s: %w", it.Source, it.Path, err)
+	}
+	m := &d.Meta
+	m.Title, m.Language, m.Type, m.Attributes = legible(titleOf(it, c)), c.Language, c.Type, c.Attributes
+	if len(fields) > 0 {
+		m.Attributes = maps.Clone(c.Attributes)
+		if m.Attributes == nil {
+			m.Attributes = map[string]any{}
+		}
+		maps.Copy(m.Attributes, fields)
+	}
+	return nil
 }

@@ -24,23 +24,31 @@ var errMoved = errors.New("it changed while it was being read")
 
 // parse reads one document: it opens the bytes, asks the index whether it knows
 // what the parser makes of them, and otherwise parses, splits and stores. What
-// is wrong with the document is in the row that comes back; an error is a
-// reason to try again.
-func (x *Indexer) parse(ctx context.Context, it item) (parsed, error) {
-	id := docID(it.key())
-	x.board.move(x.underway(it, Parsing))
-	p, err := x.read(ctx, it)
-	if err != nil {
-		return parsed{}, err
-	}
-	if p.Outcome == read {
-		s := x.underway(it, Embedding)
-		s.Version, s.Title, s.Type, s.Chunks = p.Version, p.Title, p.Type, p.Chunks
+// is wrong with the document is in the answer; an error is a reason to try
+// again.
+func (x *Indexer) parse(ctx context.Context, it item) (finding, error) {
+	s := x.underway(it, Parsing)
+	x.board.move(s)
+	f, c, err := x.read(ctx, it)
+	switch {
+	case err != nil:
+		return finding{}, err
+	case f.Outcome == read:
+		s = x.underway(it, Embedding)
+		s.Version, s.Title, s.Type, s.Chunks = c.Version, titleOf(it, c), c.Type, len(c.Chunks)
 		x.board.move(s)
-	} else {
-		x.log.Info("document not read", "document", it.Source+"/"+it.Path, "id", id, "reason", p.Reason)
+	default:
+		x.log.Info("document not read", "document", it.Source+"/"+it.Path, "id", s.ID, "reason", f.Reason)
 	}
-	return p, nil
+	return f, nil
+}
+
+// titleOf is the title that the source knows, or else that of the text.
+func titleOf(it item, c *index.Content) string {
+	if it.Title != "" {
+		return it.Title
+	}
+	return c.Title
 }
 
 func (x *Indexer) underway(it item, s State) Status {
@@ -54,71 +62,66 @@ func (x *Indexer) underway(it item, s State) Status {
 	return st
 }
 
-func (x *Indexer) read(ctx context.Context, it item) (parsed, error) {
-	if it.Size > MaxFile {
-		return refuse(it, skipped, fmt.Sprintf("it has %d MB; at most %d MB are read", it.Size>>20, MaxFile>>20)), nil
+// read answers for a document; c is what the index has of the version, if the
+// document was read.
+func (x *Indexer) read(ctx context.Context, it item) (f finding, c *index.Content, err error) {
+	switch {
+	case it.Size > MaxFile:
+		return refuse(skipped, fmt.Sprintf("it has %d MB; at most %d MB are read", it.Size>>20, MaxFile>>20))
+	case it.Problem != "":
+		return refuse(failed, it.Problem)
 	}
-	if it.Problem != "" {
-		return refuse(it, failed, it.Problem), nil
+	if _, err := fieldsOf(it); err != nil {
+		return refuse(failed, err.Error())
 	}
-	f, closer, err := x.open(it)
+	file, closer, err := x.open(it)
 	if errors.Is(err, errNoBody) {
 		return x.keep(it)
 	}
 	if err != nil {
-		return refuse(it, failed, openReason(err)), nil
+		return refuse(failed, openReason(err))
 	}
 	defer closer.Close()
-	hash, err := hashOf(ctx, f)
+	hash, err := hashOf(ctx, file)
 	if err != nil {
 		if ctx.Err() != nil {
-			return parsed{}, ctx.Err()
+			return f, nil, ctx.Err()
 		}
-		return refuse(it, failed, openReason(err)), nil
+		return refuse(failed, openReason(err))
 	}
 	version := versionOf(split.Version, hash, it.Path)
-	content, err := x.index.Content(version)
+	c, err = x.index.Content(version)
 	if errors.Is(err, index.ErrNotFound) {
-		if p, err := x.make(ctx, it, f, hash, version); p != nil || err != nil {
-			return *orZero(p), err
+		if f, err := x.make(ctx, file, hash, version); err != nil || f.Outcome != read {
+			return f, nil, err
 		}
-		content, err = x.index.Content(version)
+		c, err = x.index.Content(version)
 	}
 	if err != nil {
-		return parsed{}, fmt.Errorf("indexer: reading back the text of %s/%s: %w", it.Source, it.Path, err)
+		return f, nil, fmt.Errorf("indexer: reading back the text of %s/%s: %w", it.Source, it.Path, err)
 	}
-	return describe(it, content)
+	return finding{Version: version}, c, nil
 }
 
-func orZero(p *parsed) *parsed {
-	if p == nil {
-		return &parsed{}
-	}
-	return p
-}
-
-// make parses, splits and stores a version. A row comes back only if nothing
-// could be read.
-func (x *Indexer) make(ctx context.Context, it item, f parse.File, hash, version index.ID) (*parsed, error) {
-	res, err := x.parser.Parse(ctx, f)
+// make parses, splits and stores a version.
+func (x *Indexer) make(ctx context.Context, file parse.File, hash, version index.ID) (finding, error) {
+	res, err := x.parser.Parse(ctx, file)
 	doc := res.Document
 	if err != nil {
 		if ctx.Err() != nil {
-			return nil, ctx.Err()
+			return finding{}, ctx.Err()
 		}
 		var fault *parse.Error
 		if errors.As(err, &fault) && fault.Fault == parse.Changed {
-			return nil, errMoved
+			return finding{}, errMoved
 		}
-		p := refuse(it, failed, parse.Reason(err))
 		if skip, ok := errors.AsType[*parse.SkipError](err); ok {
-			p = refuse(it, skipped, skip.Reason)
-			p.Type = skip.Type
+			return finding{Outcome: skipped, Reason: skip.Reason, Type: skip.Type}, nil
 		}
-		return &p, nil
+		return finding{Outcome: failed, Reason: parse.Reason(err)}, nil
 	}
 	if index.ID(res.Hash) != hash {
-		return nil, errMoved
+		return finding{}, errMoved
 	}
 	text, chunks := split.Split(doc, split.Options{})
 	c := &index.Content{
@@ -135,7 +138,7 @@ func (x *Indexer) make(ctx context.Context, it item, f parse.File, hash, version
 		c.Chunks[i] = index.Chunk{Start: uint32(ch.Start), End: uint32(ch.End), Page: uint32(ch.Page), Heading: ch.Heading}
 		c.Chunks[i].Hash = chunkHash(c.EmbedText(i))
 	}
-	return nil, x.index.PutContent(ctx, c)
+	return finding{Version: version}, x.index.PutContent(ctx, c)
 }
 
 func warning(ws []string) string {
@@ -153,36 +156,18 @@ func warning(ws []string) string {
 	return s
 }
 
-// describe makes the row of a version that the index has.
-func describe(it item, c *index.Content) (parsed, error) {
-	attrs := c.Attributes
+// fieldsOf is the metadata that the source knows.
+func fieldsOf(it item) (fields map[string]any, err error) {
 	if it.Fields != "" {
-		var fields map[string]any
 		if err := json.Unmarshal([]byte(it.Fields), &fields); err != nil {
-			return refuse(it, failed, "its metadata is not JSON: "+err.Error()), nil
+			return nil, fmt.Errorf("its metadata is not JSON: %w", err)
 		}
-		attrs = maps.Clone(attrs)
-		if attrs == nil {
-			attrs = map[string]any{}
-		}
-		maps.Copy(attrs, fields)
 	}
-	p := parsed{Item: it, Version: c.Version, Title: c.Title, Type: c.Type, Lang: c.Language, Chunks: len(c.Chunks)}
-	if it.Title != "" {
-		p.Title = it.Title
-	}
-	if len(attrs) > 0 {
-		b, err := json.Marshal(attrs)
-		if err != nil {
-			return parsed{}, fmt.Errorf("indexer: metadata of %s/%s: %w", it.Source, it.Path, err)
-		}
-		p.Attributes = string(b)
-	}
-	return p, nil
+	return fields, nil
 }
 
-func refuse(it item, o outcome, reason string) parsed {
-	return parsed{Item: it, Outcome: o, Reason: reason}
+func refuse(o outcome, reason string) (finding, *index.Content, error) {
+	return finding{Outcome: o, Reason: reason}, nil, nil
 }
 
 func openReason(err error) string {
@@ -201,16 +186,16 @@ func openReason(err error) string {
 
 // keep answers for a document whose bytes are gone: what the index has of it
 // stays as it is.
-func (x *Indexer) keep(it item) (parsed, error) {
+func (x *Indexer) keep(it item) (finding, *index.Content, error) {
 	d, ok := x.index.View().Document(docID(it.key()))
 	if !ok || d.Unread != "" {
-		return refuse(it, failed, errNoBody.Error()), nil
+		return refuse(failed, errNoBody.Error())
 	}
-	content, err := x.index.Content(d.Version)
+	c, err := x.index.Content(d.Version)
 	if err != nil {
-		return parsed{}, fmt.Errorf("indexer: reading back the text of %s/%s: %w", it.Source, it.Path, err)
+		return finding{}, nil, fmt.Errorf("indexer: reading back the text of %s/%s: %w", it.Source, it.Path, err)
 	}
-	return describe(it, content)
+	return finding{Version: d.Version}, c, nil
 }
 
 // hashOf returns the identity of a document's bytes.
@@ -247,12 +232,13 @@ const (
 // embed gives the chunks of some documents their vectors. It returns when the
 // index holds them all, however long the embedder takes to come back: until
 // then the documents answer by keyword.
-func (x *Indexer) embed(ctx context.Context, rows []parsed) ([]ready, []error) {
-	out, errs := make([]ready, len(rows)), make([]error, len(rows))
+func (x *Indexer) embed(ctx context.Context, rows []parsed) (embedded []bool, errs []error) {
+	embedded, errs = make([]bool, len(rows)), make([]error, len(rows))
+	computed := make([]int, len(rows))
 	jobs := map[index.ID]string{} // what must be embedded, by hash
 	for i, p := range rows {
-		out[i] = ready{Parsed: p, Embedded: true}
-		c, err := x.index.Content(p.Version)
+		embedded[i] = true
+		c, err := x.index.Content(p.Finding.Version)
 		if err != nil {
 			errs[i] = fmt.Errorf("indexer: the text of %s/%s: %w", p.Item.Source, p.Item.Path, err)
 			continue
@@ -266,7 +252,7 @@ func (x *Indexer) embed(ctx context.Context, rows []parsed) ([]ready, []error) {
 				continue
 			}
 			jobs[hashes[k]] = c.EmbedText(k)
-			out[i].Computed++
+			computed[i]++
 		}
 	}
 	hashes, texts := make([]index.ID, 0, embedBatch), make([]string, 0, embedBatch)
@@ -292,10 +278,10 @@ func (x *Indexer) embed(ctx context.Context, rows []parsed) ([]ready, []error) {
 			errs[i] = err
 		}
 		if err == nil {
-			x.board.computed(docID(rows[i].Item.key()), out[i].Computed)
+			x.board.computed(docID(rows[i].Item.key()), computed[i])
 		}
 	}
-	return out, errs
+	return embedded, errs
 }
 
 // vectors embeds texts and stores the vectors, trying again until ctx ends.
