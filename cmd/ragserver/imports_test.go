@@ -35,7 +35,8 @@ var layers = map[string][]string{
 	"indexer/embed":               {},
 	"indexer/index":               {"indexer/index/*"},
 	"indexer/index/vector":        {"indexer/index/vector/kern"},
-	"indexer/index/keyword":       {},
+	"indexer/index/keyword":       {"indexer/index/words"},
+	"indexer/index/words":         {},
 	"indexer/index/filter":        {},
 	"indexer/index/disk":          {"indexer/index/disk/*"},
 	"indexer/index/disk/disktest": {"indexer/index/disk"},
@@ -44,7 +45,7 @@ var layers = map[string][]string{
 	"llm/openai":      {"llm"},
 	"llm/langchain":   {"llm"},
 	"llm/llmtest":     {"llm"},
-	"llm/answer":      {"llm", "indexer/index"},
+	"llm/answer":      {"llm", "indexer/index", "indexer/index/words"},
 	"llm/answer/eval": {"llm/answer", "llm", "indexer/index"},
 
 	"api":         {"api/*", "web", "llm", "llm/answer", "indexer", "indexer/index", "indexer/index/filter"},

@@ -12,6 +12,7 @@ import (
 type evidence struct {
 	asked     *asked
 	hits      []index.Hit
+	cut       *cutter
 	sentences []sentence
 	passages  []passage
 }
@@ -49,11 +50,11 @@ const (
 
 // gather cuts the hits into sentences and scores them for the question.
 func gather(a *asked, hits []index.Hit) *evidence {
-	e := &evidence{asked: a, hits: hits}
+	e := &evidence{asked: a, hits: hits, cut: a.lang.cutter()}
 	for h := range hits {
 		spans := sentencesOf(hits[h].Text)
 		for o, sp := range spans {
-			e.sentences = append(e.sentences, sentence{hit: h, span: sp, order: o, tokens: a.lang.tokens(hits[h].Text[sp.start:sp.end])})
+			e.sentences = append(e.sentences, sentence{hit: h, span: sp, order: o, tokens: e.cut.tokens(hits[h].Text[sp.start:sp.end])})
 		}
 	}
 	e.match()
@@ -141,7 +142,7 @@ func (e *evidence) cover() {
 	e.passages = make([]passage, len(e.hits))
 	together := make([]map[string]float64, len(e.hits))
 	for h, hit := range e.hits {
-		together[h] = e.asked.matches(keys(e.asked.lang.tokens(hit.Title + "\n" + hit.Heading)))
+		together[h] = e.asked.matches(keys(e.cut.tokens(hit.Title + "\n" + hit.Heading)))
 		e.passages[h].best = -1
 	}
 	for i := range e.sentences {

@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"github.com/ragserver/ragserver/indexer/index"
+	"github.com/ragserver/ragserver/indexer/index/words"
 )
 
 // The gate decides from the passages alone whether anything relevant was found.
@@ -42,9 +43,9 @@ type Closeness struct {
 }
 
 // of measures a hit: 1 is as close as passages with the answer typically are.
-func (c Closeness) of(h index.Hit, question *language, passage *language) float64 {
+func (c Closeness) of(h index.Hit, question, passage string) float64 {
 	typical := c.Other
-	if question.code == "en" && passage.code == "en" {
+	if question == "en" && passage == "en" {
 		typical = c.English
 	}
 	if typical <= 0 || math.IsNaN(h.Cosine) {
@@ -68,10 +69,10 @@ func (e *evidence) relevance(typical Closeness) float64 {
 	}
 	for i, p := range e.passages {
 		passage = max(passage, p.cover)
-		l := languageOf(e.hits[i].Text)
-		c := typical.of(e.hits[i], e.asked.lang, l)
+		l := words.Detect(e.hits[i].Text)
+		c := typical.of(e.hits[i], e.asked.lang.code, l)
 		near = max(near, c)
-		if l != e.asked.lang {
+		if l != e.asked.lang.code {
 			foreign = max(foreign, c)
 		}
 	}

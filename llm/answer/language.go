@@ -3,50 +3,48 @@ package answer
 import (
 	"embed"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"unicode"
 
-	"github.com/blevesearch/snowballstem"
-	"github.com/blevesearch/snowballstem/arabic"
-	"github.com/blevesearch/snowballstem/dutch"
-	"github.com/blevesearch/snowballstem/english"
-	"github.com/blevesearch/snowballstem/french"
-	"github.com/blevesearch/snowballstem/german"
-	"github.com/blevesearch/snowballstem/italian"
-	"github.com/blevesearch/snowballstem/portuguese"
-	"github.com/blevesearch/snowballstem/russian"
-	"github.com/blevesearch/snowballstem/spanish"
+	"github.com/ragserver/ragserver/indexer/index/words"
 )
 
-// A language is what is known of one: its small words, how it asks, and what
+// A language is what is known of one beyond package words: how it asks, and what
 // to say when nothing was found. The lists lie in languages/ as plain text.
 type language struct {
-	code    string
-	stem    func(*snowballstem.Env) bool // nil: words are not inflected, or not by suffix
-	stop    map[string]bool              // words that carry no topic
-	ask     map[string]bool              // question words among them
-	cues    map[kind][]string            // phrases that ask for a kind of answer
-	refer   map[string]bool              // words that point back at what was said before
-	begin   []string                     // how follow-up questions begin
-	places  map[string]bool              // prepositions before a place
-	numbers map[string]bool              // words for numbers
-	months  map[string]bool
-	nothing string // the refusal
+	code      string
+	stemmer   words.Stemmer
+	undivided bool              // words are written without spaces between them
+	stop      map[string]bool   // words that carry no topic, besides function words
+	ask       map[string]bool   // question words
+	cues      map[kind][]string // phrases that ask for a kind of answer
+	refer     map[string]bool   // words that point back at what was said before
+	begin     []string          // how follow-up questions begin
+	places    map[string]bool   // prepositions before a place
+	numbers   map[string]bool   // words for numbers
+	months    map[string]bool
+	nothing   string // the refusal
 }
+
+// small reports whether a word in lower case carries no topic.
+func (l *language) small(word string) bool { return l.stop[word] || words.Function(l.code, word) }
 
 //go:embed languages/*.txt
 var languageFiles embed.FS
 
-var stemmers = map[string]func(*snowballstem.Env) bool{
-	"en": english.Stem, "de": german.Stem, "es": spanish.Stem, "fr": french.Stem, "it": italian.Stem,
-	"pt": portuguese.Stem, "nl": dutch.Stem, "ru": russian.Stem, "ar": arabic.Stem, "zh": nil, "ja": nil,
-}
+// listed are the languages that have a file.
+var listed = []string{"en", "de", "es", "fr", "it", "pt", "nl", "ru", "ar", "zh", "ja"}
 
-// languages holds every language by its code; read once, then only read.
+// undivided are languages that package words gives by characters.
+var undivided = map[string]bool{"zh": true, "ja": true, "ko": true, "th": true, "lo": true, "km": true, "my": true}
+
+// languages holds every listed language by its code; read once, then only read.
 var languages = sync.OnceValue(func() map[string]*language {
 	all := map[string]*language{}
-	for code, stem := range stemmers {
+	for _, code := range listed {
 		text, err := languageFiles.ReadFile("languages/" + code + ".txt")
 		if err != nil {
 			panic(err) // embedded: cannot be missing
@@ -55,20 +53,32 @@ var languages = sync.OnceValue(func() map[string]*language {
 		if err != nil {
 			panic(err)
 		}
-		l.stem = stem
 		all[code] = l
 	}
 	return all
 })
 
+// languageNamed returns a language by its BCP 47 code. Of those without a file,
+// function words and stems are known, and refusals are in English.
+func languageNamed(code string) *language {
+	all := languages()
+	if l := all[code]; l != nil {
+		return l
+	}
+	if code == "" {
+		return all["en"]
+	}
+	return &language{code: code, stemmer: words.StemmerOf(code), undivided: undivided[code], nothing: all["en"].nothing}
+}
+
 func parseLanguage(code, text string) (*language, error) {
-	l := &language{code: code, cues: map[kind][]string{}}
-	words := func(v string) map[string]bool {
-		set := map[string]bool{}
+	l := &language{code: code, stemmer: words.StemmerOf(code), undivided: undivided[code], cues: map[kind][]string{}}
+	set := func(v string) map[string]bool {
+		all := map[string]bool{}
 		for _, w := range strings.Fields(v) {
-			set[w] = true
+			all[w] = true
 		}
-		return set
+		return all
 	}
 	phrases := func(v string) []string {
 		var out []string
@@ -85,17 +95,17 @@ func parseLanguage(code, text string) (*language, error) {
 		value = strings.TrimSpace(value)
 		switch name {
 		case "stop":
-			l.stop = words(value)
+			l.stop = set(value)
 		case "ask":
-			l.ask = words(value)
+			l.ask = set(value)
 		case "refer":
-			l.refer = words(value)
+			l.refer = set(value)
 		case "places":
-			l.places = words(value)
+			l.places = set(value)
 		case "numbers":
-			l.numbers = words(value)
+			l.numbers = set(value)
 		case "months":
-			l.months = words(value)
+			l.months = set(value)
 		case "begin":
 			l.begin = phrases(value)
 		case "nothing":
@@ -109,53 +119,29 @@ func parseLanguage(code, text string) (*language, error) {
 	return l, nil
 }
 
-// languageOf guesses the language of a short text: by its script, and among
-// languages of Latin script by whose small words it has most of. A text that
-// gives no hint is taken for English.
+// languageOf guesses the language of a question. It is short, so question words
+// tell most among the languages in Latin letters. A text that gives no hint is
+// taken for English.
 func languageOf(text string) *language {
+	votes := words.Votes(text)
+	if votes == nil {
+		return languageNamed(words.Detect(text))
+	}
 	all := languages()
-	var han, kana, cyrillic, arab, latin int
-	for _, r := range text {
-		switch {
-		case unicode.Is(unicode.Han, r):
-			han++
-		case unicode.In(r, unicode.Hiragana, unicode.Katakana):
-			kana++
-		case unicode.Is(unicode.Cyrillic, r):
-			cyrillic++
-		case unicode.Is(unicode.Arabic, r):
-			arab++
-		case unicode.Is(unicode.Latin, r):
-			latin++
-		}
-	}
-	switch {
-	case kana > 0 && 2*(kana+han) >= latin:
-		return all["ja"]
-	case han > 0 && 3*han >= latin:
-		return all["zh"]
-	case cyrillic > latin:
-		return all["ru"]
-	case arab > latin:
-		return all["ar"]
-	}
-	best, most := all["en"], 0
-	words := wordsOf(text)
-	for _, code := range []string{"en", "de", "es", "fr", "it", "pt", "nl"} {
-		n := 0
-		for _, w := range words {
-			if all[code].stop[w] {
-				n++
-			}
+	for _, w := range wordsOf(text) {
+		for _, code := range listed {
 			if all[code].ask[w] {
-				n++ // question words tell most
+				votes[code]++
 			}
 		}
-		if n > most {
-			best, most = all[code], n
+	}
+	best, most := "en", votes["en"]
+	for _, code := range slices.Sorted(maps.Keys(votes)) {
+		if votes[code] > most {
+			best, most = code, votes[code]
 		}
 	}
-	return best
+	return languageNamed(best)
 }
 
 // wordsOf returns the lower-case words of a text, without signs.

@@ -120,10 +120,9 @@ func TestQualityXQuAD(t *testing.T) {
 	}
 }
 
-// TestQualityContracts asks lawyers' questions of single contracts; half of
-// them have no answer in theirs.
-func TestQualityContracts(t *testing.T) {
-	dir := filepath.Join(shared(t), "contracts")
+// contracts is the real index over the contracts, a chunk about 200 words.
+func contracts(t testing.TB, dir string) *library {
+	t.Helper()
 	b := newLibrary(t)
 	var all []document
 	files, err := filepath.Glob(filepath.Join(dir, "text", "*.txt"))
@@ -151,6 +150,14 @@ func TestQualityContracts(t *testing.T) {
 		all = append(all, d)
 	}
 	b.add(t, all)
+	return b
+}
+
+// TestQualityContracts asks lawyers' questions of single contracts; half of
+// them have no answer in theirs.
+func TestQualityContracts(t *testing.T) {
+	dir := filepath.Join(shared(t), "contracts")
+	b := contracts(t, dir)
 	cs := cases(t, filepath.Join(dir, "qa.jsonl"))
 	for i := range cs {
 		cs[i].Glob = cs[i].Docs[0]

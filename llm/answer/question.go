@@ -31,6 +31,8 @@ type asked struct {
 // A term is a topic word of a question.
 type term struct {
 	key    string
+	text   string  // the word as asked, in lower case; "" if it has no meaning to compare, as numbers have none
+	name   bool    // written like a name, an identifier or a number: the same in all languages
 	worth  float64 // by how it is written and where it comes from
 	weight float64 // worth times rarity; set by weigh
 }
@@ -54,19 +56,19 @@ func analyse(text, carried string) *asked {
 		a.words[t.word] = true
 	}
 	a.kind = l.kindOf(text)
-	topic := l.topic(text)
-	names := map[string]bool{}
-	for i, t := range topic {
-		r, _ := utf8.DecodeRuneInString(text[t.start:])
-		if !t.cjk && (unicode.IsUpper(r) && t.start > 0 && l.code != "de" || unicode.IsDigit(r)) {
-			names[keys(topic[i : i+1])[0]] = true
-		}
-	}
 	seen := map[string]bool{}
-	for _, k := range keys(topic) {
-		if !seen[k] && len(a.terms) < mostTerms {
+	topic := l.topic(text)
+	for i := range topic {
+		for _, k := range keysAt(topic, i) {
+			if seen[k] || len(a.terms) == mostTerms {
+				continue
+			}
 			seen[k] = true
-			a.terms = append(a.terms, term{key: k, worth: worth(names[k])})
+			t := term{key: k, name: l.named(text, topic[i])}
+			if t.worth = worth(t.name); k != topic[i].whole {
+				t.text = meaning(topic[i], k)
+			}
+			a.terms = append(a.terms, t)
 		}
 	}
 	own := len(a.terms)
@@ -83,17 +85,24 @@ func analyse(text, carried string) *asked {
 	return a
 }
 
+// named reports whether a word of a question is written like a name, an
+// identifier or a number.
+func (l *language) named(text string, t token) bool {
+	r, _ := utf8.DecodeRuneInString(text[t.start:])
+	return !t.cjk && (t.whole != "" || unicode.IsDigit(r) || unicode.IsUpper(r) && t.start > 0 && l.code != "de")
+}
+
 // kindOf finds what the question asks for. The cue that stands first decides;
 // of cues at one place the longest.
 func (l *language) kindOf(text string) kind {
 	t := " " + strings.Join(wordsOf(text), " ") + " "
-	if l.stem == nil {
+	if l.undivided {
 		t = text
 	}
 	best, at, size := anything, len(t), 0
 	for k, cues := range l.cues {
 		for _, c := range cues {
-			if l.stem != nil {
+			if !l.undivided {
 				c = " " + c + " "
 			}
 			if i := strings.Index(t, c); i >= 0 && (i < at || i == at && len(c) > size) {

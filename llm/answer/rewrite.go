@@ -34,7 +34,7 @@ func followsUp(text string) bool {
 	low := strings.ToLower(strings.TrimSpace(text))
 	for _, b := range l.begin {
 		if after, ok := strings.CutPrefix(low, b); ok {
-			if r, _ := utf8.DecodeRuneInString(after); l.stem == nil || !unicode.IsLetter(r) {
+			if r, _ := utf8.DecodeRuneInString(after); l.undivided || !unicode.IsLetter(r) {
 				return true
 			}
 		}
@@ -42,7 +42,7 @@ func followsUp(text string) bool {
 	if len(keys(l.topic(text))) <= fewTerms {
 		return true
 	}
-	if l.stem == nil {
+	if l.undivided {
 		for w := range l.refer {
 			if strings.Contains(text, w) {
 				return true
@@ -85,7 +85,7 @@ func carry(q Question) searched {
 			continue
 		case llm.User:
 			topic := l.topic(m.Text)
-			if l.stem == nil { // characters alone mean nothing: the question is carried whole
+			if l.undivided { // characters alone mean nothing: the question is carried whole
 				words = append(words, m.Text)
 			}
 			add(m.Text, topic)
@@ -102,13 +102,13 @@ func carry(q Question) searched {
 // names inside it.
 func namesIn(l *language, text string) []token {
 	spans := sentencesOf(text)
-	if len(spans) == 0 || l.stem == nil {
+	if len(spans) == 0 || l.undivided {
 		return nil
 	}
 	first := text[:spans[0].end]
 	var out []token
 	for i, t := range l.tokens(first) {
-		if r, _ := utf8.DecodeRuneInString(first[t.start:]); unicode.IsUpper(r) && !l.stop[t.word] && (i > 0 || l.code != "de") {
+		if r, _ := utf8.DecodeRuneInString(first[t.start:]); unicode.IsUpper(r) && !l.small(t.word) && (i > 0 || l.code != "de") {
 			out = append(out, t)
 		}
 	}

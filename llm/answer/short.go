@@ -72,7 +72,7 @@ func (e *evidence) dates(s *sentence) []span {
 			dated = dated || isYear(s.tokens[j]) || l.months[s.tokens[j].word]
 			j++
 		}
-		if s.tokens[i].cjk || j > i && l.stem == nil {
+		if s.tokens[i].cjk || j > i && l.undivided {
 			dated = dated || strings.ContainsAny(e.text(s)[s.tokens[i].start:s.tokens[j-1].end], "年月日纪")
 		}
 		if dated {
@@ -118,9 +118,9 @@ func (e *evidence) names(s *sentence) []span {
 		}
 		known := true
 		for k := i; k < j; k++ {
-			known = known && (anchors[k] > 0 || e.asked.words[s.tokens[k].word] || e.asked.lang.stop[s.tokens[k].word])
+			known = known && (anchors[k] > 0 || e.asked.words[s.tokens[k].word] || e.asked.lang.small(s.tokens[k].word))
 		}
-		if !known && (i > 0 || j > 1 || !e.asked.lang.stop[s.tokens[0].word]) {
+		if !known && (i > 0 || j > 1 || !e.asked.lang.small(s.tokens[0].word)) {
 			out = append(out, span{i, j})
 		}
 		i = j
@@ -131,7 +131,7 @@ func (e *evidence) names(s *sentence) []span {
 // longestShort is how many tokens a short answer has at most (characters
 // where words are not divided).
 func (l *language) longestShort() int {
-	if l.stem == nil {
+	if l.undivided {
 		return 16
 	}
 	return 8
@@ -157,7 +157,7 @@ func (e *evidence) short(s *sentence) string {
 			v += anchors[sp.end] // "308 points": what is counted stands behind the number
 		}
 		if e.asked.kind == anything || e.asked.kind == why {
-			v *= lengthPrior(sp.end-sp.start, e.asked.lang.stem == nil)
+			v *= lengthPrior(sp.end-sp.start, e.asked.lang.undivided)
 		}
 		if v > most {
 			best, most = sp, v
@@ -178,7 +178,7 @@ func (e *evidence) anchors(s *sentence) []float64 {
 			continue
 		}
 		for _, q := range e.asked.terms {
-			if v := similar(q.key, t.key) * q.weight; v > w[i] {
+			if v := max(similar(q.key, t.key), similar(q.key, t.whole)) * q.weight; v > w[i] {
 				w[i] = v
 			}
 		}
@@ -237,7 +237,7 @@ func (e *evidence) phrases(s *sentence, anchors []float64) []span {
 	text := e.text(s)
 	small := func(i int) bool {
 		t := s.tokens[i]
-		return l.stop[t.word] || e.asked.words[t.word] && !t.cjk
+		return l.small(t.word) || e.asked.words[t.word] && !t.cjk
 	}
 	var out []span
 	add := func(from, to int) {

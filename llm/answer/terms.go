@@ -5,7 +5,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/blevesearch/snowballstem"
+	"github.com/ragserver/ragserver/indexer/index/words"
 )
 
 // A token is a word, a number, or one character of a script that does not
@@ -13,113 +13,126 @@ import (
 type token struct {
 	start, end int
 	word       string // lower case
-	key        string // what is compared: the stem; "" for a character (see keys)
+	key        string // what is compared: the stem; "" if it says nothing alone, and for a character (see keys)
+	whole      string // the identifier that ends with this token: e-21, err_conn_reset; "" if none does
 	cjk        bool
 }
 
-// tokens cuts a text. Numbers keep the marks inside them (1,000.5); words keep
-// apostrophes out.
-func (l *language) tokens(text string) []token {
-	var out []token
-	env := snowballstem.NewEnv("")
-	for i := 0; i < len(text); {
-		r, n := utf8.DecodeRuneInString(text[i:])
+// A cutter cuts texts into tokens and remembers the stems it made. It is not
+// safe for concurrent use.
+type cutter struct {
+	stemmer words.Stemmer
+	scan    words.Scanner
+	terms   words.Cache
+}
+
+func (l *language) cutter() *cutter { return &cutter{stemmer: l.stemmer} }
+
+// tokens cuts one text.
+func (l *language) tokens(text string) []token { return l.cutter().tokens(text) }
+
+// tokens cuts a text. A number is one token with the marks inside it (1,000.5),
+// an identifier as many as it has parts.
+func (c *cutter) tokens(text string) []token {
+	out := make([]token, 0, len(text)/6)
+	c.scan.Scan(text, func(w words.Word) {
+		t := token{start: w.Start, end: w.End, word: string(w.Text)}
 		switch {
-		case isCJK(r):
-			out = append(out, token{start: i, end: i + n, word: text[i : i+n], cjk: true})
-			i += n
-		case inWord(r):
-			end := wordEnd(text, i)
-			w := strings.ToLower(text[i:end])
-			out = append(out, token{start: i, end: end, word: w, key: l.stemmed(env, w)})
-			i = end
-		default:
-			i += n
+		case w.Kind != words.Whole && len(out) > 0 && t.start < out[len(out)-1].end:
+			// A part, or what one sign was taken apart into.
+		case w.Kind == words.Plain:
+			t.key = c.terms.Term(c.stemmer, w.Text)
+			out = append(out, t)
+		case w.Kind == words.Char:
+			t.cjk = true
+			out = append(out, t)
+		case w.Kind == words.Whole:
+			if !numeric(t.word) {
+				out[len(out)-1].whole = words.Exact(w.Text)
+				return
+			}
+			for len(out) > 0 && out[len(out)-1].start >= w.Start {
+				out = out[:len(out)-1]
+			}
+			t.key = words.Exact(w.Text)
+			out = append(out, t)
 		}
-	}
+	})
 	return out
 }
 
-func inWord(r rune) bool {
-	return unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.IsMark(r) || unicode.Is(unicode.No, r)
-}
+// numeric reports whether a word is digits with points between them.
+func numeric(w string) bool { return strings.Trim(w, "0123456789.") == "" }
 
-func isCJK(r rune) bool {
-	return r >= 0x2E80 && unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Hangul)
-}
-
-// wordEnd returns where the word that begins at i ends.
-func wordEnd(text string, i int) int {
-	var last rune
-	for i < len(text) {
-		r, n := utf8.DecodeRuneInString(text[i:])
-		if (r == '.' || r == ',') && unicode.IsDigit(last) {
-			if next, _ := utf8.DecodeRuneInString(text[i+n:]); unicode.IsDigit(next) {
-				i, last = i+n, r
-				continue
-			}
-		}
-		if !inWord(r) || isCJK(r) {
-			return i
-		}
-		i, last = i+n, r
-	}
-	return i
-}
-
-// stemmed returns the key of a lower-case word.
-func (l *language) stemmed(env *snowballstem.Env, w string) string {
-	w = strings.ReplaceAll(w, "ё", "е")
-	if l.stem == nil || len(w) > 64 || strings.ContainsFunc(w, unicode.IsDigit) {
-		return w
-	}
-	env.SetCurrent(w)
-	l.stem(env)
-	if k := env.Current(); k != "" {
-		return k
-	}
-	return w
-}
-
-// keys returns the keys of the tokens: stems, and pairs of neighbouring
-// characters where words are not divided (a character alone stands for itself).
+// keys returns the keys of the tokens: stems, identifiers, and pairs of
+// neighbouring characters where words are not divided (a character alone stands
+// for itself).
 func keys(ts []token) []string {
 	var out []string
-	for i, t := range ts {
-		if !t.cjk {
-			out = append(out, t.key)
-			continue
-		}
-		before := i > 0 && ts[i-1].cjk && ts[i-1].end == t.start
-		after := i+1 < len(ts) && ts[i+1].cjk && ts[i+1].start == t.end
-		switch {
-		case after:
-			out = append(out, t.word+ts[i+1].word)
-		case !before:
-			out = append(out, t.word)
-		}
+	for i := range ts {
+		out = append(out, keysAt(ts, i)...)
 	}
 	return out
+}
+
+// keysAt returns the keys that token i has among its neighbours.
+func keysAt(ts []token, i int) []string {
+	t := ts[i]
+	if !t.cjk {
+		out := make([]string, 0, 2)
+		if t.key != "" {
+			out = append(out, t.key)
+		}
+		if t.whole != "" {
+			out = append(out, t.whole)
+		}
+		return out
+	}
+	before := i > 0 && ts[i-1].cjk && ts[i-1].end == t.start
+	after := i+1 < len(ts) && ts[i+1].cjk && ts[i+1].start == t.end
+	switch {
+	case after:
+		return []string{t.word + ts[i+1].word}
+	case !before:
+		return []string{t.word}
+	}
+	return nil
+}
+
+// meaning is what is compared by meaning of a token with a key: the word, or the
+// key of characters; nothing of a number.
+func meaning(t token, key string) string {
+	switch {
+	case t.cjk:
+		return key
+	case strings.ContainsFunc(t.word, unicode.IsDigit):
+		return ""
+	}
+	return t.word
 }
 
 // topic takes the small words out of a question and returns the tokens that
 // carry its topic. Where words are not divided, small words are cut out as
 // strings, longest first.
 func (l *language) topic(text string) []token {
-	if l.stem == nil {
+	if l.undivided {
 		text = l.blankSmallWords(text)
 	}
 	var out []token
 	for _, t := range l.tokens(text) {
-		if t.cjk || !l.stop[t.word] && utf8.RuneCountInString(t.word) > oneLetter(t.word) {
-			out = append(out, t)
+		if !t.cjk && (l.small(t.word) || utf8.RuneCountInString(t.word) <= oneLetter(t.word)) {
+			if t.whole == "" {
+				continue
+			}
+			t.key = ""
 		}
+		out = append(out, t)
 	}
 	return out
 }
 
-// oneLetter is the length up to which a word says nothing: a single letter
-// ("s" of "Smith's"), but not a single digit.
+// oneLetter is the length up to which a word says nothing: a single letter,
+// but not a single digit.
 func oneLetter(w string) int {
 	if r, _ := utf8.DecodeRuneInString(w); unicode.IsDigit(r) {
 		return 0

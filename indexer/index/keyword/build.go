@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"cmp"
 	"slices"
+
+	"github.com/ragserver/ragserver/indexer/index/words"
 )
 
 // Fields are the texts of a row: what heads it and what it says.
@@ -17,8 +19,8 @@ const titleTimes = 2
 
 // builder collects rows for one segment.
 type builder struct {
-	scan  scanner
-	stems stems
+	scan  words.Scanner
+	stems words.Cache
 
 	ids   map[string]uint32 // term -> number in order of appearance
 	text  []byte            // terms end to end
@@ -33,7 +35,7 @@ type builder struct {
 
 type builtRow struct {
 	row, length uint32
-	language    uint8
+	language    words.Stemmer
 	from, to    int // in terms and tfs
 	removed     bool
 }
@@ -44,17 +46,17 @@ func (b *builder) reset() {
 }
 
 // add analyses a row.
-func (b *builder) add(row uint32, language uint8, f Fields) {
+func (b *builder) add(row uint32, language words.Stemmer, f Fields) {
 	r := builtRow{row: row, language: language, from: len(b.terms)}
 	times := uint32(1)
-	emit := func(word []byte, kind wordKind) {
+	emit := func(w words.Word) {
 		var term string
-		if kind == wordPlain || kind == wordPart {
-			term = b.stems.term(language, word)
+		if w.Kind == words.Plain || w.Kind == words.Part {
+			term = b.stems.Term(language, w.Text)
 		} else {
-			term = exact(word)
+			term = words.Exact(w.Text)
 		}
-		if kind == wordPlain || kind == wordPair {
+		if w.Kind == words.Plain || w.Kind == words.Pair {
 			r.length += times
 		}
 		id, ok := b.ids[term]
@@ -71,10 +73,10 @@ func (b *builder) add(row uint32, language uint8, f Fields) {
 		b.count[id] += times
 	}
 	times = titleTimes
-	b.scan.scan(f.Title, emit)
+	b.scan.Scan(f.Title, emit)
 	times = 1
-	b.scan.scan(f.Heading, emit)
-	b.scan.scan(f.Body, emit)
+	b.scan.Scan(f.Heading, emit)
+	b.scan.Scan(f.Body, emit)
 	r.to = len(b.terms)
 	for _, id := range b.terms[r.from:] {
 		b.tfs = append(b.tfs, b.count[id])
@@ -106,7 +108,7 @@ func (b *builder) segment() *segment {
 	// of their texts, and deal the postings out.
 	df := make([]uint32, len(b.ends))
 	for _, r := range rows {
-		p.rows, p.lens, p.langs = append(p.rows, r.row), append(p.lens, r.length), append(p.langs, r.language)
+		p.rows, p.lens, p.langs = append(p.rows, r.row), append(p.lens, r.length), append(p.langs, byte(r.language))
 		p.sumLen += uint64(r.length)
 		for _, id := range b.terms[r.from:r.to] {
 			df[id]++

@@ -13,14 +13,11 @@
 //
 // # Words
 //
-// Text is folded by NFKC, put in lower case and cut into words (UAX #29, with a
-// short way for ASCII). A word is stemmed by the Snowball stemmer of its row's
-// language and loses its accents. Identifiers and numbers are found whole and in
-// parts: v1.2.3, ERR_CONN_RESET, snake_case, camelCase, 1,000. Scripts without
-// spaces between words (Han, Kana, Hangul, Thai and others) are indexed by pairs
-// of characters. A row without a language gets the one that Detect sees. A query
-// has no language: each of its words is looked up under the stem it has in every
-// language that live rows are in.
+// Package words cuts texts. A word is stemmed in its row's language; identifiers
+// and numbers are found whole and in parts, scripts without spaces between words
+// by pairs of characters. A row without a language gets the one it seems to be
+// in. A query has no language: each of its words is looked up under the stem it
+// has in every language that live rows are in.
 //
 // # Inside
 //

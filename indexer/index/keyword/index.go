@@ -3,6 +3,8 @@ package keyword
 import (
 	"fmt"
 	"slices"
+
+	"github.com/ragserver/ragserver/indexer/index/words"
 )
 
 // Index is the keyword side of an index: rows of text under BM25. One goroutine
@@ -21,8 +23,8 @@ type part struct {
 	lost    [][]uint32
 	live    int
 	liveLen uint64
-	langs   [maxStemmers]int32 // live rows by stemmer
-	owned   map[int]bool       // pages of lost made since the last snapshot; nil: dead is shared as well
+	langs   [words.MaxStemmers]int32 // live rows by stemmer
+	owned   map[int]bool             // pages of lost made since the last snapshot; nil: dead is shared as well
 }
 
 // lostPage is the number of terms whose dead postings one page of part.lost
@@ -50,9 +52,9 @@ func New() *Index {
 func (x *Index) Add(row uint32, language string, f Fields) {
 	x.Remove(row)
 	if language == "" {
-		language = Detect(f.Title + "\n" + f.Heading + "\n" + f.Body)
+		language = words.Detect(f.Title + "\n" + f.Heading + "\n" + f.Body)
 	}
-	x.builder.add(row, stemmerOf(language), f)
+	x.builder.add(row, words.StemmerOf(language), f)
 }
 
 // Remove takes a row out; a row that is not there is no error.
@@ -153,13 +155,13 @@ func (x *Index) merge() {
 type Snapshot struct {
 	parts     []part
 	stats     Stats
-	languages []uint8 // stemmers of live rows, the most frequent first
+	languages []words.Stemmer // stemmers of live rows, the most frequent first
 	avgLen    float64
 }
 
 func newSnapshot(parts []part) *Snapshot {
 	s := &Snapshot{parts: parts}
-	var count [maxStemmers]int
+	var count [words.MaxStemmers]int
 	for _, p := range parts {
 		s.stats.Rows += p.live
 		s.stats.Length += p.liveLen
@@ -172,11 +174,11 @@ func newSnapshot(parts []part) *Snapshot {
 	s.stats.Languages = map[string]int{}
 	for l, n := range count {
 		if n > 0 {
-			s.stats.Languages[stemmers[l].language] = n
-			s.languages = append(s.languages, uint8(l))
+			s.stats.Languages[words.Stemmer(l).Language()] = n
+			s.languages = append(s.languages, words.Stemmer(l))
 		}
 	}
-	slices.SortStableFunc(s.languages, func(a, b uint8) int { return count[b] - count[a] })
+	slices.SortStableFunc(s.languages, func(a, b words.Stemmer) int { return count[b] - count[a] })
 	s.avgLen = 1
 	if s.stats.Length > 0 {
 		s.avgLen = float64(s.stats.Length) / float64(s.stats.Rows)

@@ -4,28 +4,30 @@ import (
 	"math"
 	"slices"
 	"strings"
+
+	"github.com/ragserver/ragserver/indexer/index/words"
 )
 
 // oracle is BM25 in the plainest form: all rows in a map, every row scored.
 type oracle map[uint32]oracleRow
 
 type oracleRow struct {
-	language uint8
+	language words.Stemmer
 	tf       map[string]int
 	length   int
 }
 
 func (o oracle) add(row uint32, language string, f Fields) {
-	r := oracleRow{language: stemmerOf(language), tf: map[string]int{}}
-	var scan scanner
+	r := oracleRow{language: words.StemmerOf(language), tf: map[string]int{}}
+	var scan words.Scanner
 	for _, s := range []string{f.Title, f.Title, f.Heading, f.Body} {
-		scan.scan(strings.Clone(s), func(word []byte, kind wordKind) {
-			t := exact(word)
-			if kind == wordPlain || kind == wordPart {
-				t = stem(r.language, string(word))
+		scan.Scan(strings.Clone(s), func(w words.Word) {
+			t := words.Exact(w.Text)
+			if w.Kind == words.Plain || w.Kind == words.Part {
+				t = r.language.Term(string(w.Text))
 			}
 			r.tf[t]++
-			if kind == wordPlain || kind == wordPair {
+			if w.Kind == words.Plain || w.Kind == words.Pair {
 				r.length++
 			}
 		})
@@ -35,26 +37,26 @@ func (o oracle) add(row uint32, language string, f Fields) {
 
 // weights gives the weight of every term of a query.
 func (o oracle) weights(text string) map[string]float64 {
-	var languages []uint8
+	var languages []words.Stemmer
 	for _, r := range o {
 		if !slices.Contains(languages, r.language) {
 			languages = append(languages, r.language)
 		}
 	}
-	w := map[string]float64{}
-	var scan scanner
-	scan.scan(text, func(word []byte, kind wordKind) {
+	weights := map[string]float64{}
+	var scan words.Scanner
+	scan.Scan(text, func(w words.Word) {
 		all, factor := map[string]bool{}, 1.0
 		switch {
-		case kind == wordChar && len(scan.chars) > 1:
-		case kind == wordPlain || kind == wordPart:
+		case w.Kind == words.Char && !w.Alone:
+		case w.Kind == words.Plain || w.Kind == words.Part:
 			var stems []string
-			stems, factor = forms(string(word), Detect(text), languages)
+			stems, factor = forms(string(w.Text), words.Detect(text), languages)
 			for _, f := range stems {
 				all[f] = true
 			}
 		default:
-			all[exact(word)] = true
+			all[words.Exact(w.Text)] = true
 		}
 		df := 0
 		for f := range all {
@@ -66,11 +68,11 @@ func (o oracle) weights(text string) map[string]float64 {
 		}
 		if df > 0 {
 			for f := range all {
-				w[f] += factor * idf(len(o), min(df, len(o)))
+				weights[f] += factor * idf(len(o), min(df, len(o)))
 			}
 		}
 	})
-	return w
+	return weights
 }
 
 // scores gives the score of every row that matches.

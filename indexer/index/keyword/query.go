@@ -6,6 +6,8 @@ import (
 	"slices"
 
 	"github.com/zeebo/xxh3"
+
+	"github.com/ragserver/ragserver/indexer/index/words"
 )
 
 // BM25 with Lucene's idf: a document's score for a term that stands in it tf
@@ -44,18 +46,18 @@ func (q Query) Empty() bool { return len(q.terms) == 0 }
 // as if they were one term. Function words (what, is, the) weigh less.
 func (s *Snapshot) Parse(text string) Query {
 	var q Query
-	language := Detect(text)
+	language := words.Detect(text)
 	known := map[string]int{}
-	var scan scanner
-	scan.scan(text, func(word []byte, kind wordKind) {
+	var scan words.Scanner
+	scan.Scan(text, func(w words.Word) {
 		switch {
-		case kind == wordChar && !lonely(&scan):
+		case w.Kind == words.Char && !w.Alone:
 			return // the pairs say it better
-		case kind == wordPlain || kind == wordPart:
-			fs, weight := forms(string(word), language, s.languages)
+		case w.Kind == words.Plain || w.Kind == words.Part:
+			fs, weight := forms(string(w.Text), language, s.languages)
 			s.addForms(&q, known, fs, weight)
 		default:
-			s.addForms(&q, known, []string{exact(word)}, 1)
+			s.addForms(&q, known, []string{words.Exact(w.Text)}, 1)
 		}
 	})
 	if len(q.terms) > maxQueryTerms {
@@ -75,18 +77,18 @@ const functionWeight = 0.2
 // the factor of their weight. A function word of the query's language has all
 // its stems; one of another language has no stem there ("die", asked in
 // English, is no German article).
-func forms(word, language string, rows []uint8) (stems []string, weight float64) {
+func forms(word, language string, rows []words.Stemmer) (stems []string, weight float64) {
 	add := func(keep func(language string) bool) {
 		for _, l := range rows {
-			if keep(stemmers[l].language) {
-				if t := stem(l, word); !slices.Contains(stems, t) {
+			if keep(l.Language()) {
+				if t := l.Term(word); !slices.Contains(stems, t) {
 					stems = append(stems, t)
 				}
 			}
 		}
 	}
-	if !functionWords[language][word] {
-		add(func(l string) bool { return !functionWords[l][word] })
+	if !words.Function(language, word) {
+		add(func(l string) bool { return !words.Function(l, word) })
 		if len(stems) > 0 {
 			return stems, 1
 		}
@@ -94,10 +96,6 @@ func forms(word, language string, rows []uint8) (stems []string, weight float64)
 	add(func(string) bool { return true })
 	return stems, functionWeight
 }
-
-// lonely says that the characters being given are one only, so that there are
-// no pairs.
-func lonely(c *scanner) bool { return len(c.chars) == 1 }
 
 // addForms adds the forms of one word of the query.
 func (s *Snapshot) addForms(q *Query, known map[string]int, forms []string, weight float64) {

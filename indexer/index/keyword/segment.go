@@ -7,6 +7,8 @@ import (
 	"math"
 
 	"github.com/zeebo/xxh3"
+
+	"github.com/ragserver/ragserver/indexer/index/words"
 )
 
 // A segment is an immutable set of rows with their postings, in one stretch of
@@ -20,7 +22,7 @@ import (
 //	    of the forward lists
 //	rows      documents × u32, ascending
 //	lengths   documents × u32
-//	languages documents × u8, positions in stemmers
+//	languages documents × u8, a words.Stemmer each
 //	term ends terms × u32, where each term's text ends
 //	term text the terms, ascending
 //	df        terms × u32, number of postings
@@ -259,7 +261,7 @@ func (s *segment) check() error {
 	sum := uint64(0)
 	for i := range s.docs {
 		sum += uint64(u32(s.lens, i))
-		if int(s.lang(uint32(i))) >= len(stemmers) {
+		if !words.Stemmer(s.lang(uint32(i))).Valid() {
 			return fmt.Errorf("document %d: unknown language %d", i, s.lang(uint32(i)))
 		}
 	}

@@ -1,4 +1,4 @@
-package keyword
+package words
 
 import (
 	"strings"
@@ -14,12 +14,7 @@ const sampleRunes = 4096
 // without known function words (a list of names, a table, code) counts as "en".
 func Detect(text string) string {
 	counts, sample := countScripts(text)
-	best, most := scriptOther, 0
-	for s, n := range counts {
-		if n > most {
-			best, most = script(s), n
-		}
-	}
+	best := mostly(counts)
 	switch best {
 	case scriptOther:
 		return ""
@@ -90,6 +85,17 @@ func countScripts(text string) (counts [scripts]int, sample string) {
 	return counts, text
 }
 
+// mostly gives the script that most letters are in.
+func mostly(counts [scripts]int) script {
+	best, most := scriptOther, 0
+	for s, n := range counts {
+		if n > most {
+			best, most = script(s), n
+		}
+	}
+	return best
+}
+
 func scriptOf(r rune) script {
 	if r < utf8.RuneSelf {
 		if k := class[byte(r)]; k == classLower || k == classUpper {
@@ -128,13 +134,38 @@ func marked(text, usual string, others ...letters) string {
 	return usual
 }
 
-// latin tells the languages in Latin letters apart: each function word is a
-// vote, shared among the languages that have it; letters that few languages have
-// are half a vote.
+// latin tells the languages in Latin letters apart.
 func latin(text string) string {
-	votes := map[string]float64{}
+	votes, words := latinVotes(text)
+	best, most := "en", 0.0
+	for _, l := range latinLanguages {
+		if votes[l] > most {
+			best, most = l, votes[l]
+		}
+	}
+	if most < 0.8 || most < fewVotes*float64(words) {
+		return "en"
+	}
+	return best
+}
+
+// Votes says how much speaks for each language in a text mostly in Latin
+// letters; nil for other texts. Detect wants it to be enough to be sure; of a
+// question, which is short, the caller may know more.
+func Votes(text string) map[string]float64 {
+	counts, sample := countScripts(text)
+	if mostly(counts) != scriptLatin {
+		return nil
+	}
+	votes, _ := latinVotes(sample)
+	return votes
+}
+
+// latinVotes counts votes: each function word is one, shared among the languages
+// that have it; letters that few languages have are half a vote.
+func latinVotes(text string) (votes map[string]float64, words int) {
+	votes = map[string]float64{}
 	var word []byte
-	words := 0
 	end := func() {
 		if len(word) > 0 {
 			words++
@@ -163,16 +194,7 @@ func latin(text string) string {
 		}
 	}
 	end()
-	best, most := "en", 0.0
-	for _, l := range latinLanguages {
-		if votes[l] > most {
-			best, most = l, votes[l]
-		}
-	}
-	if most < 0.8 || most < fewVotes*float64(words) {
-		return "en"
-	}
-	return best
+	return votes, words
 }
 
 // fewVotes is a share of function words that running text is well above.

@@ -1,4 +1,4 @@
-package keyword
+package words
 
 import (
 	"strconv"
@@ -32,16 +32,18 @@ import (
 // a hash of all of it, so that it is found whole and by prefix all the same.
 const maxTerm = 64
 
-// stemmer is a language that has its own stems. Segments store the position in
-// this table: append only.
-type stemmer struct {
+// Stemmer takes the words of one language to their stems. 0 is that of all
+// languages without stems. Indexes store the number: it never changes.
+type Stemmer uint8
+
+// MaxStemmers is more than there are stemmers.
+const MaxStemmers = 32
+
+// stemmers are append only.
+var stemmers = []struct {
 	language string // BCP 47 base language
 	stem     func(*snowballstem.Env) bool
-}
-
-const maxStemmers = 32
-
-var stemmers = []stemmer{
+}{
 	{"", nil}, // every language without stems
 	{"en", english.Stem}, {"de", german.Stem}, {"fr", french.Stem}, {"es", spanish.Stem}, {"it", italian.Stem},
 	{"pt", portuguese.Stem}, {"nl", dutch.Stem}, {"sv", swedish.Stem}, {"da", danish.Stem}, {"no", norwegian.Stem},
@@ -49,48 +51,52 @@ var stemmers = []stemmer{
 	{"tr", turkish.Stem}, {"ga", irish.Stem}, {"ta", tamil.Stem},
 }
 
-// stemmerOf gives the position of a language in stemmers, 0 if it has none.
-func stemmerOf(language string) uint8 {
+// StemmerOf gives the stemmer of a language (BCP 47), 0 if it has none.
+func StemmerOf(language string) Stemmer {
 	if language == "nb" || language == "nn" {
 		language = "no"
 	}
 	for i, s := range stemmers {
 		if s.language == language {
-			return uint8(i)
+			return Stemmer(i)
 		}
 	}
 	return 0
 }
 
-// stemCache remembers the terms of words. It is not safe for concurrent use.
-type stemCache struct {
-	words map[string]string
+// Valid says that there is such a stemmer.
+func (s Stemmer) Valid() bool { return int(s) < len(stemmers) }
+
+// Language is the BCP 47 base language of the stemmer, "" of the one for all
+// languages without stems.
+func (s Stemmer) Language() string { return stemmers[s].language }
+
+// Cache remembers the terms of words. It is not safe for concurrent use; the
+// zero value is ready.
+type Cache struct {
+	terms [MaxStemmers]map[string]string
 }
 
-const stemCacheSize = 1 << 16
+const cacheSize = 1 << 16 // words of a language
 
-// stems is a cache for each language.
-type stems [maxStemmers]stemCache
-
-// term gives the term that a word is indexed under in a language.
-func (s *stems) term(language uint8, word []byte) string {
-	c := &s[language]
-	if t, ok := c.words[string(word)]; ok {
+// Term gives what s.Term does.
+func (c *Cache) Term(s Stemmer, word []byte) string {
+	known := c.terms[s]
+	if t, ok := known[string(word)]; ok {
 		return t
 	}
-	t := stem(language, string(word))
-	if len(c.words) >= stemCacheSize {
-		c.words = nil
+	t := s.Term(string(word))
+	if known == nil || len(known) >= cacheSize {
+		known = make(map[string]string)
+		c.terms[s] = known
 	}
-	if c.words == nil {
-		c.words = make(map[string]string)
-	}
-	c.words[string(word)] = t
+	known[string(word)] = t
 	return t
 }
 
-// stem takes a word in lower case and NFKC to its term: stem, then accents off.
-func stem(language uint8, word string) string {
+// Term takes a word in lower case and NFKC to the term that it is compared by:
+// stem, then accents off.
+func (s Stemmer) Term(word string) string {
 	if len(word) > maxTerm {
 		return shorten(word)
 	}
@@ -101,10 +107,10 @@ func stem(language uint8, word string) string {
 			break
 		}
 	}
-	if fold := stemmers[language].language == "ar"; fold {
+	if fold := stemmers[s].language == "ar"; fold {
 		word = foldArabic(word)
 	}
-	if f := stemmers[language].stem; f != nil && !digit {
+	if f := stemmers[s].stem; f != nil && !digit {
 		env := snowballstem.NewEnv(word)
 		f(env)
 		if t := env.Current(); t != "" {
@@ -114,8 +120,8 @@ func stem(language uint8, word string) string {
 	return foldAccents(word)
 }
 
-// exact is the term of a word that is not stemmed.
-func exact(word []byte) string {
+// Exact is the term of a word that is not stemmed: a Whole, Pair or Char.
+func Exact(word []byte) string {
 	if len(word) > maxTerm {
 		return shorten(string(word))
 	}

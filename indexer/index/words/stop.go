@@ -1,4 +1,4 @@
-package keyword
+package words
 
 import "strings"
 
@@ -17,6 +17,9 @@ var functionWords = func() map[string]map[string]bool {
 	}
 	return all
 }()
+
+// Function says that a word in lower case is a function word of a language.
+func Function(language, word string) bool { return functionWords[language][word] }
 
 // functionLanguages gives the languages that a function word belongs to.
 var functionLanguages = func() map[string][]string {
