@@ -125,6 +125,12 @@ func (p *parts) open(ctx context.Context, c *Config, name string) (*collection, 
 	if err != nil {
 		return nil, err
 	}
+	tables, builtin := space.Embedder.(*embed.Static) // answers compare sentences by them, whatever finds passages
+	if !builtin {
+		if tables, err = embed.Builtin(); err != nil {
+			return nil, fmt.Errorf("the built-in embedder: %w", err)
+		}
+	}
 	log := p.log
 	if len(c.Collections) > 1 {
 		log = log.With("collection", name)
@@ -141,7 +147,7 @@ func (p *parts) open(ctx context.Context, c *Config, name string) (*collection, 
 	if err != nil {
 		return nil, err
 	}
-	a, err := answer.New(answer.Options{Retriever: x, Models: p.models, Default: cc.Model, Closeness: closenessOf(cc.Embedder), Log: log})
+	a, err := answer.New(answer.Options{Retriever: x, Models: p.models, Default: cc.Model, Closeness: closenessOf(cc.Embedder), Meaning: tables, Log: log})
 	if err != nil {
 		return nil, errors.Join(err, x.Close())
 	}

@@ -43,7 +43,10 @@ type Options struct {
 	// Closeness of the embedder whose cosines the retriever gives; zero: the
 	// gate goes by words alone.
 	Closeness Closeness
-	Log       *slog.Logger // slog.DiscardHandler if nil
+	// Meaning compares question and sentences; nil: letters alone do, and what is
+	// in another language than the question is found by names and numbers only.
+	Meaning Meaning
+	Log     *slog.Logger // slog.DiscardHandler if nil
 }
 
 // Errors of Ask besides those of the retriever and of the context.
@@ -184,7 +187,9 @@ func (r *run) retrieve() error {
 		r.notice(Degraded, found.Degraded)
 	}
 	r.answer.Sources = numbered(found.Hits)
-	r.evidence = gather(analyse(s.text, s.carried), found.Hits)
+	if r.evidence, err = gather(r.ctx, analyse(s.text, s.carried), found.Hits, r.o.Meaning); err != nil {
+		return err
+	}
 	if !r.emit(Event{Sources: &Sources{Epoch: found.Epoch, Query: query.Text, Sources: numbered(found.Hits), Took: r.answer.Retrieval}}) {
 		return errLeft
 	}

@@ -26,6 +26,7 @@ type asked struct {
 	kind  kind
 	terms []term          // unique by key
 	words map[string]bool // all its words and characters, lower case
+	ids   [][]string      // the parts of its identifiers, as words in lower case
 }
 
 // A term is a topic word of a question.
@@ -52,8 +53,18 @@ func worth(name bool) float64 {
 func analyse(text, carried string) *asked {
 	l := languageOf(text)
 	a := &asked{text: text, lang: l, words: map[string]bool{}}
-	for _, t := range l.tokens(text) {
+	all := l.tokens(text)
+	for i, t := range all {
 		a.words[t.word] = true
+		if t.whole != "" {
+			var parts []string
+			for _, p := range all[:i+1] {
+				if p.start >= t.from {
+					parts = append(parts, p.word)
+				}
+			}
+			a.ids = append(a.ids, parts)
+		}
 	}
 	a.kind = l.kindOf(text)
 	seen := map[string]bool{}

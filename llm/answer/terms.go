@@ -15,6 +15,7 @@ type token struct {
 	word       string // lower case
 	key        string // what is compared: the stem; "" if it says nothing alone, and for a character (see keys)
 	whole      string // the identifier that ends with this token: e-21, err_conn_reset; "" if none does
+	from       int    // where that begins
 	cjk        bool
 }
 
@@ -48,7 +49,8 @@ func (c *cutter) tokens(text string) []token {
 			out = append(out, t)
 		case w.Kind == words.Whole:
 			if !numeric(t.word) {
-				out[len(out)-1].whole = words.Exact(w.Text)
+				last := &out[len(out)-1]
+				last.whole, last.from = words.Exact(w.Text), w.Start
 				return
 			}
 			for len(out) > 0 && out[len(out)-1].start >= w.Start {

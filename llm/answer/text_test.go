@@ -50,6 +50,16 @@ func TestKindOfQuestion(t *testing.T) {
 	}
 }
 
+// gathered is the evidence by letters alone.
+func gathered(t testing.TB, a *asked, hits []index.Hit) *evidence {
+	t.Helper()
+	e, err := gather(t.Context(), a, hits, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
 func TestShortAnswers(t *testing.T) {
 	for _, tt := range []struct{ question, passage, want string }{
 		{"How many points did the Panthers surrender?", "The Panthers gave up just 308 points, with 24 interceptions.", "308"},
@@ -60,7 +70,7 @@ func TestShortAnswers(t *testing.T) {
 		{"公司成立于哪一年？", "公司成立于1987年。", "1987年"},
 		{"Wie viele Tage Urlaub gibt es?", "Es gibt 28 Tage Urlaub im Jahr.", "28"},
 	} {
-		e := gather(analyse(tt.question, ""), []index.Hit{{Text: tt.passage}})
+		e := gathered(t, analyse(tt.question, ""), []index.Hit{{Text: tt.passage}})
 		if got := e.short(e.best()); got != tt.want {
 			t.Errorf("%s: %q, want %q", tt.question, got, tt.want)
 		}
@@ -112,7 +122,7 @@ func FuzzEvidence(f *testing.F) {
 		if !utf8.ValidString(text) || !utf8.ValidString(question) || len(text) > 5000 {
 			t.Skip() // the index holds valid text in chunks of bounded size
 		}
-		e := gather(analyse(question, "carried Words"), []index.Hit{{Text: text, Title: "T"}, {Text: text}})
+		e := gathered(t, analyse(question, "carried Words"), []index.Hit{{Text: text, Title: "T"}, {Text: text}})
 		last := 0
 		for _, s := range sentencesOf(text) {
 			if s.start < last || s.end <= s.start || s.end > len(text) {
