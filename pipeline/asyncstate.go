@@ -19,7 +19,7 @@ type asyncOp[T, R, O any] struct {
 	rc    *codec.Codec[R]
 	table string
 
-	tab   hashtab.Table[hashtab.Ref] // of encoded entries
+	tab   hashtab.Table[hashtab.Ref] // of encoded entries; with touched while dirty
 	arena hashtab.Arena
 	dirty []dirtyKey
 	next  int
@@ -33,13 +33,16 @@ type asyncOp[T, R, O any] struct {
 	txt   codec.Arena
 }
 
+// touched marks the reference of an entry that the epoch being built changes.
+const touched hashtab.Ref = 1 << 63
+
 type dirtyKey struct {
 	key hashtab.Key
 	was uint64 // version of the row that counted when the epoch began, 0 if none
 }
 
 func (op *asyncOp[T, R, O]) read(k hashtab.Key) (s *hashtab.Slot[hashtab.Ref]) {
-	if s = op.tab.Find(k); s != nil && !op.e.read(op.arena.Get(s.Val)) {
+	if s = op.tab.Find(k); s != nil && !op.e.read(op.arena.Get(s.Val&^touched)) {
 		op.w.must(op.n, "read a request of the state", errDamagedState)
 	}
 	return s
@@ -53,21 +56,20 @@ func (op *asyncOp[T, R, O]) apply(b []Change[T]) {
 		s, fresh := op.tab.At(k)
 		if fresh {
 			op.e = entry{in: op.e.in[:0]}
-		} else if !op.e.read(op.arena.Get(s.Val)) {
+		} else if !op.e.read(op.arena.Get(s.Val &^ touched)) {
 			op.w.must(op.n, "read a request of the state", errDamagedState)
 		}
-		if s.Mark == groupClean {
+		if s.Val&touched == 0 {
 			d := dirtyKey{key: k}
 			if row, _ := op.e.row(); row != nil {
 				d.was = row.version
 			}
 			op.dirty = append(op.dirty, d)
-			s.Mark = groupSaved
 		}
 		op.w.rowBuf = op.tc.Append(op.w.rowBuf[:0], &b[i].Row)
 		op.e.change(op.w.rowBuf, b[i].N, op.s.join)
 		op.b = op.e.append(op.b[:0])
-		s.Val = op.arena.Replace(s.Val, op.b)
+		s.Val = op.arena.Replace(s.Val&^touched, op.b) | touched
 	}
 }
 
@@ -88,7 +90,7 @@ func (op *asyncOp[T, R, O]) flush() (more bool) {
 // decide draws the conclusions from what an epoch has changed of a key.
 func (op *asyncOp[T, R, O]) decide(d dirtyKey) {
 	s, key := op.read(d.key), Key(d.key)
-	s.Mark = groupClean
+	s.Val &^= touched
 	e := &op.e
 	row, several := e.row()
 	if several != e.is(statusSeveral) {
@@ -194,8 +196,9 @@ func (op *asyncOp[T, R, O]) answered(a *answer[T, R]) {
 // keep saves the entry.
 func (op *asyncOp[T, R, O]) keep(key Key, s *hashtab.Slot[hashtab.Ref]) {
 	op.b = op.e.append(op.b[:0])
-	s.Val = op.arena.Replace(s.Val, op.b)
-	if op.w.log != nil && s.Mark == groupClean { // else decide will write it
+	dirty := s.Val & touched
+	s.Val = op.arena.Replace(s.Val&^touched, op.b) | dirty
+	if op.w.log != nil && dirty == 0 { // else decide will write it
 		k := key.Bytes()
 		op.w.log.Put(op.table, key.shard(), k[:], op.b)
 	}
@@ -210,7 +213,7 @@ func (op *asyncOp[T, R, O]) forget(key Key) {
 
 func (op *asyncOp[T, R, O]) end(uint64) {
 	op.topUp()
-	op.arena.Compact(hashtab.Refs(&op.tab)) // rows have been answered and are kept no longer
+	op.arena.Compact(hashtab.MoveAll(&op.tab)) // rows have been answered and are kept no longer
 	op.figures()
 }
 

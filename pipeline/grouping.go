@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"math"
 
 	"github.com/ragserver/ragserver/pipeline/internal/hashtab"
 )
@@ -36,9 +37,9 @@ type grouping[T, R any] struct {
 	tab   hashtab.Table[groupCell]
 	arena hashtab.Arena
 	live  []liveGroup
-	dirty []hashtab.Key // groups touched in this epoch, spilled or about to be
-	next  int           // dirty groups already emitted
-	held  []Change[T]   // rows waiting to be applied in slot order
+	dirty []dirtyGroup // touched in this epoch, spilled or about to be
+	next  int          // dirty groups already emitted
+	held  []Change[T]  // rows waiting to be applied in slot order
 	tmp   []Change[T]
 	out   buffer[R]
 	b     []byte
@@ -47,22 +48,31 @@ type grouping[T, R any] struct {
 	table string // of the log
 }
 
-// groupCell is a group: how its accumulator is saved, and what both were when
-// the epoch began, once it is dirty.
+// groupCell is a group. While it has a working copy, that counts and not acc.
 type groupCell struct {
-	ref, oldRef       hashtab.Ref
-	weight, oldWeight int64
+	acc    hashtab.Blob // the saved accumulator
+	weight int64
+	live   uint32 // 1 + number of the working copy, or one of these:
 }
+
+const (
+	groupClean = 0              // as at the end of the last epoch
+	groupSaved = math.MaxUint32 // changed in this epoch; no working copy
+)
 
 type liveGroup struct {
 	key    hashtab.Key
 	weight int64
 }
 
+// dirtyGroup is what a group was when the epoch began.
+type dirtyGroup struct {
+	key    hashtab.Key
+	acc    hashtab.Blob
+	weight int64
+}
+
 const (
-	groupClean = 1 // as at the end of the last epoch
-	groupSaved = 2 // changed in this epoch; no working copy
-	groupLive  = 3 // changed in this epoch; Aux is the number of its working copy
 	maxLive    = 1 << 15
 	sweepRows  = 1 << 13 // batches from this size on are applied in slot order
 	sweepBytes = 2 << 20 // to tables from this size on
@@ -115,26 +125,24 @@ func (f *grouping[T, R]) applyNow(b []Change[T]) {
 // touch returns the number of the working copy of the row's group.
 func (f *grouping[T, R]) touch(c *Change[T]) int {
 	s, _ := f.tab.At(c.Key.cell())
-	if s.Mark == groupLive {
-		return int(s.Aux)
+	if s.Val.live != groupClean && s.Val.live != groupSaved {
+		return int(s.Val.live) - 1
 	}
 	if len(f.live) >= maxLive {
 		f.spill()
 		s = f.tab.Find(c.Key.cell())
 	}
-	saved := s.Val.ref
-	if s.Mark == groupClean {
-		s.Val.oldRef, s.Val.oldWeight, s.Val.ref = saved, s.Val.weight, 0
-		f.dirty = append(f.dirty, s.Key)
+	g := &s.Val
+	saved := &g.acc
+	if g.live == groupClean {
+		f.dirty = append(f.dirty, dirtyGroup{s.Key, g.acc, g.weight})
+		saved = &f.dirty[len(f.dirty)-1].acc
+		g.acc = hashtab.Blob{}
 	}
 	i := len(f.live)
-	s.Mark, s.Aux = groupLive, uint32(i)
-	f.live = append(f.live, liveGroup{s.Key, s.Val.weight})
-	if saved == 0 {
-		f.acc.open(i, c.Key, &c.Row, nil)
-	} else {
-		f.acc.open(i, c.Key, &c.Row, f.arena.Get(saved))
-	}
+	g.live = uint32(i) + 1
+	f.live = append(f.live, liveGroup{s.Key, g.weight})
+	f.acc.open(i, c.Key, &c.Row, saved.Get(&f.arena))
 	return i
 }
 
@@ -144,9 +152,8 @@ func (f *grouping[T, R]) spill() {
 		g := &f.live[i]
 		s := f.tab.Find(g.key)
 		f.b = f.acc.save(i, Key(g.key), f.b[:0])
-		s.Val.ref = f.arena.Replace(s.Val.ref, f.b)
-		s.Val.weight = g.weight
-		s.Mark = groupSaved
+		s.Val.acc.Set(&f.arena, f.b)
+		s.Val.weight, s.Val.live = g.weight, groupSaved
 	}
 	f.live = f.live[:0]
 	f.acc.reset()
@@ -160,7 +167,7 @@ func (f *grouping[T, R]) flush() (more bool) {
 	}
 	f.spill()
 	for f.out.sum = 0; f.next < len(f.dirty) && f.out.sum < budgetRows; f.next++ {
-		f.emit(f.dirty[f.next])
+		f.emit(&f.dirty[f.next])
 	}
 	f.out.flush()
 	if f.next < len(f.dirty) {
@@ -171,38 +178,39 @@ func (f *grouping[T, R]) flush() (more bool) {
 }
 
 // emit puts out what changed of a group and makes its new state the old one.
-func (f *grouping[T, R]) emit(k hashtab.Key) {
-	s := f.tab.Find(k)
-	c := s.Val
-	was, is := c.oldRef != 0 && c.oldWeight > 0, c.weight > 0
-	if !was || !is || !bytes.Equal(f.arena.Get(c.oldRef), f.arena.Get(c.ref)) {
+func (f *grouping[T, R]) emit(d *dirtyGroup) {
+	s := f.tab.Find(d.key)
+	c, key := &s.Val, Key(d.key)
+	old, now := d.acc.Get(&f.arena), c.acc.Get(&f.arena)
+	was, is := old != nil && d.weight > 0, c.weight > 0
+	if !was || !is || !bytes.Equal(old, now) {
 		if was {
-			f.old, was = f.result(k, c.oldRef, -1)
+			f.old, was = f.result(key, old, -1)
 		}
 		if is {
-			f.now, is = f.result(k, c.ref, 1)
+			f.now, is = f.result(key, now, 1)
 		}
 		if !was || !is || !f.acc.same(&f.old, &f.now) {
 			if was {
-				f.out.add(Key(k), f.old, -1)
+				f.out.add(key, f.old, -1)
 			}
 			if is {
-				f.out.add(Key(k), f.now, 1)
+				f.out.add(key, f.now, 1)
 			}
 		}
 	}
-	if (c.oldWeight < 0) != (c.weight < 0) {
-		f.w.fail(f.n, Key(k), "", errNegative, sign(c.oldWeight < 0))
+	if (d.weight < 0) != (c.weight < 0) {
+		f.w.fail(f.n, key, "", errNegative, sign(d.weight < 0))
 	}
-	f.persist(k, c)
-	f.arena.Free(c.oldRef)
+	f.persist(key, c.weight, now)
+	d.acc.Free(&f.arena)
 	if c.weight == 0 {
-		f.acc.drop(Key(k))
-		f.arena.Free(c.ref)
-		f.tab.Delete(k)
+		f.acc.drop(key)
+		c.acc.Free(&f.arena)
+		f.tab.Delete(d.key)
 		return
 	}
-	s.Val.oldRef, s.Mark = 0, groupClean
+	c.live = groupClean
 }
 
 // sign is −1 for true, the end of a failure, else 1.
@@ -214,34 +222,37 @@ func sign(end bool) int {
 }
 
 // result makes the row of a saved group, or a failure.
-func (f *grouping[T, R]) result(k hashtab.Key, ref hashtab.Ref, by int) (row R, ok bool) {
+func (f *grouping[T, R]) result(key Key, saved []byte, by int) (row R, ok bool) {
 	guard(1, func(int) {
 		var err error
-		if row, err = f.acc.result(f.arena.Get(ref)); err != nil {
-			f.w.fail(f.n, Key(k), "", err, by)
+		if row, err = f.acc.result(saved); err != nil {
+			f.w.fail(f.n, key, "", err, by)
 			return
 		}
 		ok = true
-	}, func(_ int, err error) { f.w.fail(f.n, Key(k), "", err, by) })
+	}, func(_ int, err error) { f.w.fail(f.n, key, "", err, by) })
 	return row, ok
 }
 
-func (f *grouping[T, R]) persist(k hashtab.Key, c groupCell) {
+func (f *grouping[T, R]) persist(key Key, weight int64, saved []byte) {
 	if f.w.log == nil {
 		return
 	}
-	key := Key(k).Bytes()
-	if c.weight == 0 {
-		f.w.log.Delete(f.table, shardOf(k), key[:])
+	k := key.Bytes()
+	if weight == 0 {
+		f.w.log.Delete(f.table, key.shard(), k[:])
 		return
 	}
-	f.b = binary.AppendVarint(f.b[:0], c.weight)
-	f.b = append(f.b, f.arena.Get(c.ref)...)
-	f.w.log.Put(f.table, shardOf(k), key[:], f.b)
+	f.b = binary.AppendVarint(f.b[:0], weight)
+	f.b = append(f.b, saved...)
+	f.w.log.Put(f.table, key.shard(), k[:], f.b)
 }
 
 func (f *grouping[T, R]) end(uint64) {
 	f.acc.end(f.w, f.n.tableName("values"))
+	f.arena.Compact(func(move func(hashtab.Ref) hashtab.Ref) {
+		f.tab.All(func(s *hashtab.Slot[groupCell]) bool { s.Val.acc.Move(move); return true })
+	})
 	rows, size := f.acc.size()
 	f.n.count[f.w.id].state(f.tab.Len()+rows, f.tab.Bytes()+f.arena.Bytes()+size)
 }
@@ -254,7 +265,8 @@ func (f *grouping[T, R]) load() error {
 			return errDamagedState
 		}
 		s, _ := f.tab.At(k.cell())
-		s.Val.weight, s.Val.ref = weight, f.arena.Put(value[w:])
+		s.Val.weight = weight
+		s.Val.acc.Set(&f.arena, value[w:])
 		return nil
 	})
 	if err != nil {

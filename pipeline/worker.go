@@ -15,10 +15,9 @@ const (
 	budgetRows = 1 << 16 // rows that an operator emits in one pass
 )
 
-func (k Key) shard() uint8        { return uint8(k.Hi >> 56) }
-func (k Key) cell() hashtab.Key   { return hashtab.Key(k) }
-func (k Key) bytes16() [16]byte   { return k.Bytes() }
-func shardOf(k hashtab.Key) uint8 { return uint8(k.Hi >> 56) }
+func (k Key) shard() uint8      { return uint8(k.Hi >> 56) }
+func (k Key) cell() hashtab.Key { return hashtab.Key(k) }
+func (k Key) bytes16() [16]byte { return k.Bytes() }
 
 // mixKeys derives the key of what comes from a pair of rows. Its order counts.
 func mixKeys(a, b Key) Key {

@@ -2,7 +2,6 @@ package hashtab
 
 import (
 	"encoding/binary"
-	"iter"
 	"math/bits"
 )
 
@@ -27,7 +26,7 @@ type Ref uint64
 
 const (
 	headerLen  = 4
-	classes    = 48
+	classes    = 96
 	largest    = 32 << 10 // longer strings get a chunk of their own
 	firstChunk = 1 << 10
 	maxChunk   = 1 << 20
@@ -35,16 +34,16 @@ const (
 )
 
 // class gives the size class of n bytes and what it holds: steps of 8 up to
-// 64, then four to a doubling.
+// 64, then eight to a doubling.
 func class(n int) (c, room int) {
 	if n <= 64 {
 		c = (n + 7) / 8
 		return c, 8 * c
 	}
 	top := bits.Len(uint(n - 1)) // n is in (2^(top-1), 2^top]
-	step := 1 << (top - 3)
-	q := (n - 1<<(top-1) + step - 1) / step // 1 … 4
-	return 8 + (top-7)*4 + q, 1<<(top-1) + q*step
+	step := 1 << (top - 4)
+	q := (n - 1<<(top-1) + step - 1) / step // 1 … 8
+	return 8 + (top-7)*8 + q, 1<<(top-1) + q*step
 }
 
 // Bytes returns the memory that the arena holds.
@@ -125,19 +124,15 @@ func (a *Arena) Free(r Ref) {
 	a.free[c] = r
 }
 
-// Compact moves the strings of all refs together if much of the memory lies
-// free, more than is in use: so it costs no more than what has been freed did.
-// It changes the refs; those that are 0 are left alone.
-func (a *Arena) Compact(refs iter.Seq[*Ref]) {
+// Compact moves the strings together if much of the memory lies free, more than
+// is in use: so it costs no more than what has been freed did. each must hand
+// every reference to move and put what that returns in its place.
+func (a *Arena) Compact(each func(move func(Ref) Ref)) {
 	if free := a.bytes - a.used; free < sparse || free < a.used {
 		return
 	}
 	var to Arena
-	for r := range refs {
-		if *r != 0 {
-			*r = to.Put(a.Get(*r))
-		}
-	}
+	each(func(r Ref) Ref { return to.Put(a.Get(r)) })
 	*a = to
 }
 

@@ -107,11 +107,41 @@ func TestArenaClasses(t *testing.T) {
 	last := 0
 	for n := headerLen; n <= largest; n++ {
 		c, room := class(n)
-		if room < n || room > n+8+n/4 || c >= classes || c < last {
+		if room < n || room > n+8+n/8 || c >= classes || c < last {
 			t.Fatalf("class(%d) = %d, room %d", n, c, room)
 		}
 		last = c
 	}
+}
+
+func TestBlob(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var a Arena
+		var bs [4]Blob
+		var want [4][]byte
+		for range rapid.IntRange(0, 60).Draw(t, "steps") {
+			i := rapid.IntRange(0, 3).Draw(t, "i")
+			if rapid.IntRange(0, 3).Draw(t, "op") == 0 {
+				bs[i].Free(&a)
+				want[i] = nil
+			} else {
+				n := rapid.SampledFrom([]int{0, 1, 22, 23, 24, 25, 100}).Draw(t, "len")
+				want[i] = bytes.Repeat([]byte{byte(rapid.IntRange(0, 255).Draw(t, "fill"))}, n)
+				bs[i].Set(&a, want[i])
+			}
+			for i := range bs {
+				if got := bs[i].Get(&a); !bytes.Equal(got, want[i]) || bs[i].None() != (want[i] == nil) || (got == nil) != (want[i] == nil) {
+					t.Fatalf("blob %d is %v, want %v", i, got, want[i])
+				}
+			}
+		}
+		for i := range bs {
+			bs[i].Free(&a)
+		}
+		if a.Len() != 0 || a.Bytes() != 0 {
+			t.Fatalf("%d strings in %d bytes are left", a.Len(), a.Bytes())
+		}
+	})
 }
 
 func TestStore(t *testing.T) {

@@ -1,7 +1,5 @@
 package hashtab
 
-import "iter"
-
 // Store maps keys to byte strings. The zero Store is empty and ready.
 type Store struct {
 	t Table[Ref]
@@ -24,15 +22,11 @@ func (s *Store) Get(k Key) ([]byte, bool) {
 func (s *Store) Put(k Key, b []byte) {
 	c, _ := s.t.At(k)
 	c.Val = s.a.Replace(c.Val, b)
-	s.a.Compact(Refs(&s.t))
+	s.compact()
 }
 
-// Refs are the cells of a table of references.
-func Refs(t *Table[Ref]) iter.Seq[*Ref] {
-	return func(yield func(*Ref) bool) {
-		t.All(func(s *Slot[Ref]) bool { return yield(&s.Val) })
-	}
-}
+// compact gives memory back that lies free.
+func (s *Store) compact() { s.a.Compact(MoveAll(&s.t)) }
 
 // Delete removes k and reports whether it was there.
 func (s *Store) Delete(k Key) bool {
@@ -42,7 +36,7 @@ func (s *Store) Delete(k Key) bool {
 	}
 	s.a.Free(c.Val)
 	s.t.Delete(k)
-	s.a.Compact(Refs(&s.t))
+	s.compact()
 	return true
 }
 
@@ -50,4 +44,11 @@ func (s *Store) Delete(k Key) bool {
 // the store.
 func (s *Store) All(yield func(Key, []byte) bool) {
 	s.t.All(func(c *Slot[Ref]) bool { return yield(c.Key, s.a.Get(c.Val)) })
+}
+
+// MoveAll is what Arena.Compact wants to know of a table of references.
+func MoveAll(t *Table[Ref]) func(move func(Ref) Ref) {
+	return func(move func(Ref) Ref) {
+		t.All(func(c *Slot[Ref]) bool { c.Val = move(c.Val); return true })
+	}
 }
