@@ -10,12 +10,13 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/ragserver/ragserver/internal/durable"
 )
 
 // Key is what is kept of a key: everything but the key. A key is 256 random
@@ -52,7 +53,7 @@ type Keys struct {
 // ones that are configured elsewhere.
 func OpenKeys(path string, fixed ...Key) (*Keys, error) {
 	for _, k := range fixed {
-		if err := k.check(); err != nil {
+		if err := k.Check(); err != nil {
 			return nil, fmt.Errorf("api: key %q of the configuration: %w", k.Name, err)
 		}
 	}
@@ -61,7 +62,8 @@ func OpenKeys(path string, fixed ...Key) (*Keys, error) {
 	return k, err
 }
 
-func (k Key) check() error {
+// Check says what is wrong with name, scopes or hash.
+func (k Key) Check() error {
 	if !keyName.MatchString(k.Name) {
 		return errors.New("a name is 1 to 64 letters, digits, spaces and . _ @ -, and starts with a letter or digit")
 	}
@@ -116,7 +118,7 @@ func (k *Keys) Add(name string, scopes ...Scope) (string, error) {
 	text := keyPrefix + hex.EncodeToString(secret[:])
 	sum := sha256.Sum256([]byte(text))
 	key := Key{Name: name, Scopes: scopes, Hash: hex.EncodeToString(sum[:]), Created: time.Now().UTC().Truncate(time.Second)}
-	if err := key.check(); err != nil {
+	if err := key.Check(); err != nil {
 		return "", fmt.Errorf("api: key %q: %w", name, err)
 	}
 	return text, k.change(func(keys []Key) ([]Key, error) {
@@ -158,7 +160,7 @@ func (k *Keys) change(f func([]Key) ([]Key, error)) error {
 	if err != nil {
 		return fmt.Errorf("api: writing keys: %w", err)
 	}
-	if err := replaceFile(k.path, append(data, '\n')); err != nil {
+	if err := durable.Replace(k.path, append(data, '\n')); err != nil {
 		return fmt.Errorf("api: writing keys: %w", err)
 	}
 	k.seen = nil
@@ -201,41 +203,9 @@ func parseKeys(data []byte) ([]Key, error) {
 		return nil, err
 	}
 	for _, key := range f.Keys {
-		if err := key.check(); err != nil {
+		if err := key.Check(); err != nil {
 			return nil, fmt.Errorf("key %q: %w", key.Name, err)
 		}
 	}
 	return f.Keys, nil
-}
-
-// replaceFile puts data under a name that is never seen half written, readable
-// by its owner alone.
-func replaceFile(path string, data []byte) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), ".keys-*") // mode 0600
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			_ = f.Close()
-			_ = os.Remove(f.Name())
-		}
-	}()
-	if _, err = f.Write(data); err != nil {
-		return err
-	}
-	if err = f.Sync(); err != nil {
-		return err
-	}
-	if err = f.Close(); err != nil {
-		return err
-	}
-	if err = os.Rename(f.Name(), path); err != nil {
-		return err
-	}
-	if d, derr := os.Open(filepath.Dir(path)); derr == nil {
-		_ = d.Sync() // where directories can be synced
-		_ = d.Close()
-	}
-	return nil
 }

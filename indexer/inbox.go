@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,6 +13,7 @@ import (
 	"time"
 
 	"github.com/ragserver/ragserver/indexer/index"
+	"github.com/ragserver/ragserver/internal/durable"
 	"github.com/ragserver/ragserver/pipeline"
 	"github.com/ragserver/ragserver/pipeline/fsio"
 )
@@ -187,19 +187,7 @@ func (b *inbox) store(r io.Reader) (name string, size int64, err error) {
 	if err = errors.Join(err, f.Close()); err != nil {
 		return "", 0, errors.Join(err, os.Remove(path))
 	}
-	return name, size, syncDir(b.dir)
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	if err := d.Sync(); err != nil && !errors.Is(err, errors.ErrUnsupported) && !errors.Is(err, fs.ErrInvalid) && !errors.Is(err, fs.ErrPermission) {
-		return err
-	}
-	return nil
+	return name, size, durable.SyncDir(b.dir)
 }
 
 // Put stores a document under the caller's key in a source that callers write

@@ -13,6 +13,7 @@ import (
 
 	"github.com/ragserver/ragserver/indexer/index"
 	"github.com/ragserver/ragserver/indexer/parse"
+	"github.com/ragserver/ragserver/internal/durable"
 	"github.com/ragserver/ragserver/pipeline"
 )
 
@@ -53,29 +54,10 @@ func (x *Indexer) enrol(names []string) (former []string, err error) {
 	if b, err = json.Marshal(all); err != nil {
 		return nil, err
 	}
-	if err := replaceFile(x.rosterFile(), b); err != nil {
+	if err := durable.Replace(x.rosterFile(), b); err != nil {
 		return nil, fmt.Errorf("indexer: noting which sources there are: %w", err)
 	}
 	return former, nil
-}
-
-// replaceFile writes a file that is there whole or not at all, whatever happens.
-func replaceFile(path string, data []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	if err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
-	}
-	return syncDir(filepath.Dir(path))
 }
 
 // formerSource stands for a source that is not configured any more. If others

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/ragserver/ragserver/internal/durable"
 	"github.com/ragserver/ragserver/pipeline"
 )
 
@@ -100,7 +101,7 @@ func (s *spool) roll() error {
 	}
 	s.number++
 	s.file, s.size = f, 0
-	return syncDir(s.dir)
+	return durable.SyncDir(s.dir)
 }
 
 func (s *spool) sync() error {

@@ -29,7 +29,7 @@ var layers = map[string][]string{
 
 	"pipeline/internal/rowfile": {"pipeline", "pipeline/fsio"},
 
-	"indexer":                     {"pipeline", "pipeline/fsio", "pipeline/kafkaio", "indexer/parse", "indexer/split", "indexer/index"},
+	"indexer":                     {"pipeline", "pipeline/fsio", "pipeline/kafkaio", "indexer/parse", "indexer/split", "indexer/index", "internal/durable"},
 	"indexer/parse":               {},
 	"indexer/split":               {"indexer/parse"},
 	"indexer/embed":               {},
@@ -48,10 +48,12 @@ var layers = map[string][]string{
 	"llm/answer":      {"llm", "indexer/index", "indexer/index/words"},
 	"llm/answer/eval": {"llm/answer", "llm", "indexer/index"},
 
-	"api":         {"api/*", "web", "llm", "llm/answer", "indexer", "indexer/index", "indexer/index/filter"},
+	"api":         {"api/*", "web", "llm", "llm/answer", "indexer", "indexer/index", "indexer/index/filter", "internal/durable"},
 	"api/pathway": {"indexer", "indexer/index", "indexer/index/filter", "llm", "llm/answer"},
 	"api/openai":  {"indexer", "indexer/index", "indexer/index/filter", "llm", "llm/answer"},
 	"web":         {},
+
+	"internal/durable": {},
 }
 
 // TestImportArrows keeps the layers: imports only point the way that layers
