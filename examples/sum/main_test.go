@@ -93,7 +93,7 @@ func TestStatic(t *testing.T) {
 	state := filepath.Join(t.TempDir(), "state")
 	var log strings.Builder
 	for range 2 {
-		if err := run(context.Background(), []string{"--input", in, "--output", out, "--state", state}, &log); err != nil {
+		if err := sum.Run(context.Background(), []string{"--input", in, "--output", out, "--state", state}, &log); err != nil {
 			t.Fatal(err)
 		}
 		if cs := changes(t, out); len(cs) != 1 || cs[0].Sum != 18 || cs[0].Diff != 1 {
@@ -104,27 +104,27 @@ func TestStatic(t *testing.T) {
 		t.Errorf("the line that is no row is not spoken of: %s", log.String())
 	}
 	write(t, filepath.Join(in, "c.csv"), "value\n2\n")
-	if err := run(context.Background(), []string{"--input", in, "--output", out, "--state", state}, &log); err != nil {
+	if err := sum.Run(context.Background(), []string{"--input", in, "--output", out, "--state", state}, &log); err != nil {
 		t.Fatal(err)
 	}
 	if sum, _ := final(t, changes(t, out)); sum != 20 || len(changes(t, out)) != 3 {
 		t.Fatalf("output %+v", changes(t, out))
 	}
 	csv := filepath.Join(t.TempDir(), "out.csv")
-	if err := run(context.Background(), []string{"--input", in, "--output", csv}, &log); err != nil {
+	if err := sum.Run(context.Background(), []string{"--input", in, "--output", csv}, &log); err != nil {
 		t.Fatal(err)
 	}
 	if b, _ := os.ReadFile(csv); !strings.HasPrefix(string(b), "sum,time,diff\n20,") {
 		t.Errorf("output %s", b)
 	}
-	if err := run(context.Background(), []string{"--input", in, "--output", "null"}, &log); err != nil {
+	if err := sum.Run(context.Background(), []string{"--input", in, "--output", "null"}, &log); err != nil {
 		t.Fatal(err)
 	}
 }
 
 func TestUsage(t *testing.T) {
 	var b strings.Builder
-	if err := run(context.Background(), []string{"--help"}, &b); err != nil || !strings.Contains(b.String(), "--mode streaming") {
+	if err := sum.Run(context.Background(), []string{"--help"}, &b); err != nil || !strings.Contains(b.String(), "--mode streaming") {
 		t.Errorf("%v: %s", err, b.String())
 	}
 	for want, args := range map[string][]string{
@@ -133,7 +133,7 @@ func TestUsage(t *testing.T) {
 		"must end in":          {"--input", t.TempDir(), "--output", "x.txt"},
 		"does not exist":       {"--input", filepath.Join(t.TempDir(), "nowhere"), "--output", "null"},
 	} {
-		if err := run(context.Background(), args, &b); err == nil || !strings.Contains(err.Error(), want) {
+		if err := sum.Run(context.Background(), args, &b); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v: %v", args, err)
 		}
 	}

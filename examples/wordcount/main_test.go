@@ -59,7 +59,7 @@ func TestStaticAndStreaming(t *testing.T) {
 	}
 	write("a.jsonl", "{\"word\":\"to\"}\n{\"word\":\"be\"}\n{\"word\":\"to\"}\n")
 	var log strings.Builder
-	if err := run(context.Background(), []string{"--input", in, "--output", out}, &log); err != nil {
+	if err := wordcount.Run(context.Background(), []string{"--input", in, "--output", out}, &log); err != nil {
 		t.Fatal(err)
 	}
 	if got := fmt.Sprint(counts(t, out)); got != "map[be:1 to:2]" {
@@ -68,7 +68,9 @@ func TestStaticAndStreaming(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	os.Remove(out)
-	go func() { done <- run(ctx, []string{"--input", in, "--output", out, "--mode", "streaming"}, &log) }()
+	go func() {
+		done <- wordcount.Run(ctx, []string{"--input", in, "--output", out, "--mode", "streaming"}, &log)
+	}()
 	want := func(what string) {
 		t.Helper()
 		tick := time.NewTicker(2 * time.Millisecond)
