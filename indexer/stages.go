@@ -66,6 +66,8 @@ func (x *Indexer) underway(it item, s State) Status {
 // document was read.
 func (x *Indexer) read(ctx context.Context, it item) (f finding, c *index.Content, err error) {
 	switch {
+	case it.Skipped != "":
+		return refuse(skipped, it.Skipped)
 	case it.Size > MaxFile:
 		return refuse(skipped, fmt.Sprintf("it has %d MB; at most %d MB are read", it.Size>>20, MaxFile>>20))
 	case it.Problem != "":

@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -33,9 +34,11 @@ import (
 //	find MODE QUERY REGEXP      search until the hits match
 //	lose MODE QUERY REGEXP      search until no hit matches
 //	status PATH                 print a document's state and reason
+//	gone PATH                   wait until a document is not in the list any more
 //	get|post PATH [BODY]        print status line and body
 //	crash                       SIGKILL, and wait for the end
-//	exits CODE ARG...           run the command to its end, which must be with this exit code
+//	exits CODE [NAME=VALUE...] ARG...
+//	                            run the command, with variables, to its end, which must be with this exit code
 //	flip FILE                   change a byte in the middle of a file
 //	halt                        ask to stop; the exit code must be 0
 func TestScripts(t *testing.T) {
@@ -58,7 +61,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"serve": scriptServe, "live": scriptLive, "ask": scriptAsk, "search": scriptSearch,
-			"find": scriptFind, "lose": scriptLose, "status": scriptStatus,
+			"find": scriptFind, "lose": scriptLose, "status": scriptStatus, "gone": scriptGone,
 			"get": scriptGet, "post": scriptPost, "crash": scriptCrash, "exits": scriptExits, "flip": scriptFlip, "halt": scriptHalt,
 		},
 	})
@@ -182,9 +185,12 @@ func scriptLive(ts *testscript.TestScript, _ bool, args []string) {
 	want, err := strconv.Atoi(args[0])
 	ts.Check(err)
 	await(ts, args[0]+" live documents", func() bool {
-		var st struct{ Documents, Pending int }
+		var st struct {
+			States  map[string]int
+			Pending int
+		}
 		_, _, err := of(ts).call("GET", "/api/stats", "", &st)
-		return err == nil && st.Documents == want && st.Pending == 0
+		return err == nil && st.States["live"] == want && st.Pending == 0
 	})
 }
 
@@ -251,21 +257,35 @@ func untilHits(ts *testscript.TestScript, args []string, match bool) {
 	})
 }
 
+// listed returns the row of a document in the list.
+func (s *scripted) listed(path string) (state, reason string, err error) {
+	var l struct {
+		Documents []struct{ Path, State, Reason string }
+	}
+	_, _, err = s.call("GET", "/api/documents?limit=200&q="+url.QueryEscape(path), "", &l)
+	for _, d := range l.Documents {
+		if d.Path == path {
+			return d.State, d.Reason, err
+		}
+	}
+	return "", "", err
+}
+
 func scriptStatus(ts *testscript.TestScript, _ bool, args []string) {
 	await(ts, "a settled state of "+args[0], func() bool {
-		var l struct {
-			Documents []struct{ Path, State, Reason string }
-		}
-		if _, _, err := of(ts).call("GET", "/api/documents?limit=200&q="+url.QueryEscape(args[0]), "", &l); err != nil {
+		state, reason, err := of(ts).listed(args[0])
+		if err != nil || state != "live" && state != "failed" && state != "skipped" {
 			return false
 		}
-		for _, d := range l.Documents {
-			if d.Path == args[0] && (d.State == "live" || d.State == "failed" || d.State == "skipped") {
-				fmt.Fprintf(ts.Stdout(), "%s: %s\n", d.State, d.Reason)
-				return true
-			}
-		}
-		return false
+		fmt.Fprintf(ts.Stdout(), "%s: %s\n", state, reason)
+		return true
+	})
+}
+
+func scriptGone(ts *testscript.TestScript, _ bool, args []string) {
+	await(ts, "the end of "+args[0], func() bool {
+		state, _, err := of(ts).listed(args[0])
+		return err == nil && state == ""
 	})
 }
 
@@ -305,8 +325,18 @@ func scriptHalt(ts *testscript.TestScript, _ bool, _ []string) {
 	s.cmd = nil
 }
 
+var variableAndValue = regexp.MustCompile(`^[A-Z0-9_]+=`)
+
 func scriptExits(ts *testscript.TestScript, _ bool, args []string) {
-	err := ts.Exec("ragserver", args[1:]...)
+	n := 1
+	for n < len(args) && variableAndValue.MatchString(args[n]) {
+		n++
+	}
+	program, rest := "ragserver", args[n:]
+	if n > 1 {
+		program, rest = "env", slices.Concat(args[1:n], []string{"ragserver"}, rest)
+	}
+	err := ts.Exec(program, rest...)
 	code := 0
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 		code = exit.ExitCode()

@@ -20,8 +20,16 @@
 //
 // # What is and is not seen
 //
-//   - Only regular files. Links to files are followed if they stay within the
-//     folder; links to directories are not followed.
+//   - Only regular files. A link to a file within the folder is a file of its
+//     own, under its own path, that changes when that file does: so are the two
+//     names of a hard link, and so arrive files that are put in place by links
+//     to hidden directories, as Kubernetes mounts them. No other link is
+//     followed: one that leads out would read what nobody asked to have read
+//     (rsync's --safe-links draws the same line), what one to a directory leads
+//     to is seen where it lies. These, links that lead nowhere or in a circle,
+//     pipes, sockets and devices have rows with the reason in Skipped if
+//     Options.Others asks for them. Nobody takes such a row for data unasked:
+//     otherwise they are told of in the graph's error table.
 //   - Hidden files, temporary files of editors and browsers, and the folders of
 //     version control are ignored; a .ragignore in any folder (syntax of
 //     .gitignore) ignores more, or takes some of it back with "!".

@@ -28,6 +28,11 @@ type Options struct {
 	Ignore []string
 	// NoIgnore looks at every file: hidden, temporary, named by a .ragignore.
 	NoIgnore bool
+	// Others has rows for what is neither file nor directory as well, with the
+	// reason why it is not read in File.Skipped and no Size. It is for those who
+	// list what there is; without it every row is a file, and such a name is
+	// told of once a run in the graph's error table.
+	Others bool
 	// Skip, if not nil, ignores what it returns true for. The path is relative,
 	// with slashes. It is called from Run's goroutine.
 	Skip func(path string, dir bool) bool
@@ -150,6 +155,8 @@ func notExist(err error) bool {
 	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)
 }
 
+var errOutward = errors.New("leads out of the folder")
+
 // resolve follows links to a path relative to the folder.
 func (f *Folder) resolve(abs string) (rel string, err error) {
 	target, err := filepath.EvalSymlinks(abs)
@@ -162,7 +169,7 @@ func (f *Folder) resolve(abs string) (rel string, err error) {
 	}
 	rel, err = filepath.Rel(root, target)
 	if err != nil || !filepath.IsLocal(rel) {
-		return "", fmt.Errorf("%s leads out of the folder", abs)
+		return "", fmt.Errorf("%s %w", abs, errOutward)
 	}
 	return rel, nil
 }

@@ -54,6 +54,12 @@ func parseRules(text []byte) (*rules, error) {
 	return rs, bad
 }
 
+// CheckRule says why a line cannot be one of Options.Ignore, or of a .ragignore.
+func CheckRule(line string) error {
+	_, _, err := parseRule(line)
+	return err
+}
+
 func parseRule(line string) (r rule, ok bool, err error) {
 	line = trimSpaces(line)
 	if line == "" || line[0] == '#' {

@@ -5,7 +5,6 @@ import (
 	"io/fs"
 	"os"
 	"path"
-	"path/filepath"
 	"strings"
 	"time"
 )
@@ -123,6 +122,7 @@ func (s *scanner) readSmall(name string, size int64) ([]byte, error) {
 
 // gone handles a name that does not exist (any more).
 func (s *scanner) gone(d *dir, name string) {
+	delete(s.told, d.join(name))
 	_, isFile := d.files[name]
 	if (isFile || d.subs[name] != nil) && s.confirmGone() {
 		s.forget(d, name)
@@ -174,17 +174,19 @@ func (s *scanner) removeDir(d *dir) {
 func (s *scanner) file(d *dir, name string, fi fs.FileInfo, w *walk, h *hint) {
 	p, now := d.join(name), time.Now()
 	link := fi.Mode()&fs.ModeSymlink != 0
+	target, why := fi, kindOf(fi.Mode())
 	if link {
-		fi = s.follow(p)
+		target, why = s.follow(p)
 	}
-	if fi == nil || !fi.Mode().IsRegular() {
-		s.removeFile(d, name)
+	if why != aFile {
+		s.other(d, name, fi, why, w != nil && w.first)
 		return
 	}
+	fi = target
 	st := statOf(fi)
 	e, known := d.files[name]
 	fresh := isFresh(st.mtime, now)
-	changed := !known || st.differs(e.stat)
+	changed := !known || e.other != aFile || st.differs(e.stat)
 	if !changed && (e.problem || st.mode != e.mode) {
 		changed = (s.unreadable(p) != "") != e.problem
 	}
@@ -236,27 +238,6 @@ func (s *scanner) suspect(p string, st stat, now time.Time) {
 	if st.ctime != 0 && now.UnixNano()-st.ctime > int64(2*time.Second) {
 		s.poll("a change came without an event (" + p + ")")
 	}
-}
-
-// follow returns what a link to a file leads to, nil if it leads nowhere, to
-// something else or out of the folder.
-func (s *scanner) follow(p string) fs.FileInfo {
-	rel, err := s.resolve(s.abs(p))
-	if err != nil {
-		return nil
-	}
-	fi, err := os.Stat(s.abs(p))
-	if err != nil || !fi.Mode().IsRegular() {
-		return nil
-	}
-	target := filepath.ToSlash(rel)
-	for _, l := range s.links[target] {
-		if l == p {
-			return fi
-		}
-	}
-	s.links[target] = append(s.links[target], p)
-	return fi
 }
 
 // emit makes the row of a file.

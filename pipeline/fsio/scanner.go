@@ -40,6 +40,7 @@ type scanner struct {
 	problems int
 	owners   map[uint32]string
 	links    map[string][]string // paths of links, by the path they lead to
+	told     map[string]other    // without Options.Others: what the error table knows of
 }
 
 // slice is how long looking at everything goes on before live changes get
@@ -147,7 +148,7 @@ func (s *scanner) recover() {
 		return true
 	})
 	s.in.Rows(func(k pipeline.Key, f File) bool {
-		e := entry{stat: f.stat(), problem: f.Problem != ""}
+		e := entry{stat: f.stat(), problem: f.Problem != "", other: otherOf(f.Skipped)}
 		var h []byte
 		if h, e.racy = racy[k]; e.racy {
 			e.hashed = copy(e.hash[:], h) == len(e.hash)

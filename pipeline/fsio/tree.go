@@ -29,10 +29,11 @@ type dir struct {
 	fault  string // why it cannot be read
 }
 
-// entry is a file that has a row.
+// entry is a file, or with Options.Others what is none, that has a row.
 type entry struct {
 	stat
 	walk    uint32 // in which it was last seen
+	other   other  // it is no file
 	problem bool   // it cannot be read
 	missing bool   // the last listing did not have it, yet it is there
 	racy    bool   // its modification time is not to be trusted yet
