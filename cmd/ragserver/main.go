@@ -10,7 +10,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"strings"
 	"syscall"
 
@@ -210,31 +209,6 @@ func hintCommand(cmd *cobra.Command, args []string, err error) error {
 		return usage(fmt.Errorf("%w (or did you mean the command %q?)", err, near))
 	}
 	return err
-}
-
-func versionCommand() *cobra.Command {
-	return &cobra.Command{
-		Use: "version", Short: "Print the version", Args: cobra.NoArgs,
-		Run: func(cmd *cobra.Command, _ []string) { fmt.Fprintln(cmd.OutOrStdout(), version()) },
-	}
-}
-
-// release is set by the release build.
-var release = ""
-
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	v := release
-	if v == "" && ok && info.Main.Version != "" {
-		v = info.Main.Version
-	}
-	if v == "" {
-		v = "(devel)"
-	}
-	if ok {
-		v += " " + info.GoVersion
-	}
-	return "ragserver " + v
 }
 
 // damaged reports whether an error is about files of the data directory that
