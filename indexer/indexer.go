@@ -208,6 +208,10 @@ func (x *Indexer) Close() error {
 // index.ErrNotFound if it is not stored (any more).
 func (x *Indexer) Content(version index.ID) (*index.Content, error) { return x.index.Content(version) }
 
+// Trouble is why nothing can be stored at the moment, the disk being full for
+// example; nil if it can. It is tried again until it can.
+func (x *Indexer) Trouble() error { return x.graph.Stats().Trouble }
+
 // Explain describes the pipeline as it runs.
 func (x *Indexer) Explain() string { return x.graph.Explain() }
 

@@ -4,12 +4,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	"strings"
-	"time"
+	"os"
 
 	"github.com/spf13/cobra"
 
@@ -28,14 +26,14 @@ func askCommand(f *flags) *cobra.Command {
 with them; without, it asks what is indexed in the data directory, or the server
 that is running on it.`,
 		Example: `  ragserver ask "How many days of leave do I have?" ./examples/docs`,
-		Args:    cobra.MinimumNArgs(1),
+		Args:    first("which question?"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := f.config(cmd.Flags(), args[1:])
+			if info, err := os.Stat(args[0]); err == nil && info.IsDir() && len(args) == 1 {
+				return usage(fmt.Errorf("which question? %s is a folder; as in: %s", args[0], cmd.UseLine()))
+			}
+			c, err := f.quietConfig(cmd, args[1:])
 			if err != nil {
 				return err
-			}
-			if !cmd.Flags().Changed("log-level") {
-				c.Log.Level = "warn"
 			}
 			return ask(cmd.Context(), c, args[0], k, asJSON, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
@@ -45,33 +43,22 @@ that is running on it.`,
 	return cmd
 }
 
-func ask(ctx context.Context, c *Config, question string, k int, asJSON bool, stdout, stderr io.Writer) (err error) {
-	if strings.TrimSpace(question) == "" {
-		return usage(errors.New("the question is empty"))
-	}
-	p, err := build(ctx, c, newLog(c.Log, stderr))
+func ask(ctx context.Context, c *Config, question string, k int, asJSON bool, stdout, stderr io.Writer) error {
+	err := once(ctx, c, stderr, func(ctx context.Context, col *collection) error {
+		a, err := col.answers.Answer(ctx, answer.Question{Text: question, Query: index.Query{K: k}})
+		if err != nil {
+			return fmt.Errorf("answering: %w", err)
+		}
+		return printAnswer(stdout, forPrint(a), asJSON)
+	})
 	if inUse(err) {
 		return askRunning(ctx, c, question, k, asJSON, stdout, err)
 	}
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, p.close()) }()
-	ctx, stop := context.WithCancel(ctx)
-	running := make(chan error, 1)
-	go func() { running <- p.run(ctx); stop() }()
-	defer func() { stop(); err = errors.Join(err, <-running) }()
+	return err
+}
 
-	col := p.collections[0]
-	if len(c.Collections[col.name].Sources) > 0 {
-		if err := settle(ctx, newProgress(stderr), col.indexer); err != nil {
-			return err
-		}
-	}
-	a, err := col.answers.Answer(ctx, answer.Question{Text: question, Query: index.Query{K: k}})
-	if err != nil {
-		return fmt.Errorf("answering: %w", err)
-	}
+// forPrint is an answer as the API gives it.
+func forPrint(a answer.Answer) api.AskAnswer {
 	out := api.AskAnswer{Answer: a.Text, Kind: string(a.Kind), Model: a.Model, Epoch: a.Epoch}
 	for _, n := range a.Notices {
 		out.Notices = append(out.Notices, api.Notice(n))
@@ -83,28 +70,7 @@ func ask(ctx context.Context, c *Config, question string, k int, asJSON bool, st
 			Heading: s.Hit.Heading, Page: s.Hit.Page, Text: s.Hit.Text, Score: s.Hit.Score,
 		})
 	}
-	return printAnswer(stdout, out, asJSON)
-}
-
-// settle waits until the sources have been read and everything found in them
-// has arrived.
-func settle(ctx context.Context, bar *progress, c counter) error {
-	if bar != nil {
-		bar.watch(ctx, c)
-		return ctx.Err()
-	}
-	tick := time.NewTicker(progressEvery / 5)
-	defer tick.Stop()
-	for {
-		if _, _, settled := standing(c); settled {
-			return nil
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
+	return out
 }
 
 // askRunning asks the server that holds the data directory.
@@ -113,7 +79,7 @@ func askRunning(ctx context.Context, c *Config, question string, k int, asJSON b
 	if err != nil {
 		return err
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+c.Listen+"/api/ask", bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+callable(c.Listen)+"/api/ask", bytes.NewReader(body))
 	if err != nil {
 		return err
 	}

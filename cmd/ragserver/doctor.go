@@ -27,7 +27,7 @@ func doctorCommand(f *flags) *cobra.Command {
 about what is wrong. It changes nothing. The exit code is 1 if something is
 wrong.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := f.config(cmd.Flags(), args)
+			c, err := f.config(cmd, args)
 			if err != nil {
 				return err
 			}
@@ -87,20 +87,13 @@ func (d *doctor) examine(ctx context.Context, c *Config) {
 }
 
 func dataDirectory(dir string) (string, error) {
-	info, err := os.Stat(dir)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
 		return dir + " will be created", nil
-	case err != nil:
-		return "", err
-	case !info.IsDir():
-		return "", fmt.Errorf("%s is a file; choose another with --data", dir)
 	}
-	f, err := os.CreateTemp(dir, ".doctor-*")
-	if err != nil {
-		return "", fmt.Errorf("cannot be written: %w", err)
+	if err := writable(dir); err != nil {
+		return "", fmt.Errorf("cannot be written: %w; choose another with --data", err)
 	}
-	return dir + " can be written", errors.Join(f.Close(), os.Remove(f.Name()))
+	return dir + " can be written", nil
 }
 
 // lowDisk is the free space in bytes below which a disk counts as nearly full.

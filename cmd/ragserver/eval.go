@@ -3,13 +3,13 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os"
 
 	"github.com/spf13/cobra"
 
+	"github.com/ragserver/ragserver/llm/answer"
 	"github.com/ragserver/ragserver/llm/answer/eval"
 )
 
@@ -28,14 +28,11 @@ validity and how well the answers match. No model is needed. A line of the file:
 or a list of documents, that should be cited; "answerable": false marks a question
 that the documents do not answer.`,
 		Example: "  ragserver eval questions.jsonl ./docs",
-		Args:    cobra.MinimumNArgs(1),
+		Args:    first("which file of questions?"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := f.config(cmd.Flags(), args[1:])
+			c, err := f.quietConfig(cmd, args[1:])
 			if err != nil {
 				return err
-			}
-			if !cmd.Flags().Changed("log-level") {
-				c.Log.Level = "warn"
 			}
 			return evaluate(cmd.Context(), c, args[0], k, asJSON, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
@@ -45,7 +42,7 @@ that the documents do not answer.`,
 	return cmd
 }
 
-func evaluate(ctx context.Context, c *Config, path string, k int, asJSON bool, stdout, stderr io.Writer) (err error) {
+func evaluate(ctx context.Context, c *Config, path string, k int, asJSON bool, stdout, stderr io.Writer) error {
 	file, err := os.Open(path)
 	if err != nil {
 		return usage(err)
@@ -55,25 +52,16 @@ func evaluate(ctx context.Context, c *Config, path string, k int, asJSON bool, s
 	if err != nil {
 		return usage(fmt.Errorf("%s: %w", path, err))
 	}
-	p, err := build(ctx, c, newLog(c.Log, stderr))
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, p.close()) }()
-	ctx, stop := context.WithCancel(ctx)
-	running := make(chan error, 1)
-	go func() { running <- p.run(ctx); stop() }()
-	defer func() { stop(); err = errors.Join(err, <-running) }()
-	col := p.collections[0]
-	if len(c.Collections[col.name].Sources) > 0 {
-		if err := settle(ctx, newProgress(stderr), col.indexer); err != nil {
-			return err
-		}
-	}
+	return once(ctx, c, stderr, func(ctx context.Context, col *collection) error {
+		return score(ctx, col.answers, cases, k, asJSON, stdout)
+	})
+}
+
+func score(ctx context.Context, answers *answer.Answerer, cases []eval.Case, k int, asJSON bool, stdout io.Writer) error {
 	out := json.NewEncoder(stdout)
 	scores := make([]eval.Score, 0, len(cases))
 	for _, cs := range cases {
-		a, err := col.answers.Answer(ctx, cs.Ask(k))
+		a, err := answers.Answer(ctx, cs.Ask(k))
 		if err != nil {
 			return fmt.Errorf("question %s: %w", cs.ID, err)
 		}
@@ -88,6 +76,6 @@ func evaluate(ctx context.Context, c *Config, path string, k int, asJSON bool, s
 	if asJSON {
 		return out.Encode(summary)
 	}
-	_, err = fmt.Fprintln(stdout, summary)
+	_, err := fmt.Fprintln(stdout, summary)
 	return err
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"text/tabwriter"
@@ -21,20 +20,22 @@ is kept, in the data directory. A running server sees changes at once.
 
 Scopes: ask (questions and searches), read (lists of documents, metrics), write
 (upload and delete), admin (everything).`,
+		Args: cobra.ArbitraryArgs,
+		RunE: group,
 	}
 	open := func(cmd *cobra.Command) (*api.Keys, error) {
-		c, err := f.config(cmd.Flags(), nil)
+		c, err := f.config(cmd, nil)
 		if err != nil {
 			return nil, err
 		}
-		if err := os.MkdirAll(c.Data, 0o700); err != nil {
-			return nil, fmt.Errorf("creating the data directory: %w", err)
+		if err := prepareData(c.Data); err != nil {
+			return nil, err
 		}
 		return openKeys(c)
 	}
 	var scopes []string
 	add := &cobra.Command{
-		Use: "add NAME", Short: "Make a key and print it", Args: cobra.ExactArgs(1),
+		Use: "add NAME", Short: "Make a key and print it", Args: one("which name?"),
 		Example: "  ragserver key add team --scope ask,read",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			keys, err := open(cmd)
@@ -52,7 +53,7 @@ Scopes: ask (questions and searches), read (lists of documents, metrics), write
 	}
 	add.Flags().StringSliceVar(&scopes, "scope", []string{"ask", "read"}, "`scopes`: ask, read, write, admin")
 	list := &cobra.Command{
-		Use: "list", Short: "List the keys by name", Args: cobra.NoArgs,
+		Use: "list", Short: "List the keys by name", Args: none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			keys, err := open(cmd)
 			if err != nil {
@@ -75,7 +76,7 @@ Scopes: ask (questions and searches), read (lists of documents, metrics), write
 		},
 	}
 	revoke := &cobra.Command{
-		Use: "revoke NAME", Short: "Make a key worthless, at once", Args: cobra.ExactArgs(1),
+		Use: "revoke NAME", Short: "Make a key worthless, at once", Args: one("which key?"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			keys, err := open(cmd)
 			if err != nil {

@@ -8,8 +8,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"net"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -107,7 +110,7 @@ func rootCommand() *cobra.Command {
 		SilenceErrors: true,
 		Version:       version(),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := f.config(cmd.Flags(), args)
+			c, err := f.config(cmd, args)
 			if err != nil {
 				return hintCommand(cmd, args, err)
 			}
@@ -117,7 +120,8 @@ func rootCommand() *cobra.Command {
 	f.add(root.PersistentFlags())
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usage(nearFlag(cmd, err)) })
 	root.SetVersionTemplate("{{.Version}}\n")
-	root.AddCommand(askCommand(&f), parseCommand(), evalCommand(&f), doctorCommand(&f), keyCommand(&f), versionCommand())
+	root.CompletionOptions.DisableDefaultCmd = true // ours refuses shells that it does not know
+	root.AddCommand(askCommand(&f), parseCommand(), evalCommand(&f), doctorCommand(&f), keyCommand(&f), healthCommand(&f), completionCommand(), versionCommand())
 	return root
 }
 
@@ -142,40 +146,57 @@ func (f *flags) add(fs *pflag.FlagSet) {
 }
 
 // config puts file, variables and flags together.
-func (f *flags) config(fs *pflag.FlagSet, folders []string) (*Config, error) {
-	if err := fromEnvironment(fs, os.LookupEnv); err != nil {
+func (f *flags) config(cmd *cobra.Command, folders []string) (*Config, error) {
+	set, err := fromEnvironment(cmd.Flags(), os.LookupEnv)
+	if err != nil {
 		return nil, usage(err)
 	}
-	c := &Config{}
+	c, file := &Config{}, &configFile{}
 	if f.configPath != "" {
-		var err error
-		if c, err = loadConfig(f.configPath); err != nil {
+		if c, file, err = loadConfig(f.configPath); err != nil {
 			return nil, usage(err)
 		}
+	}
+	if err := checkVariables(cmd.Root(), os.Environ(), c.variables()); err != nil {
+		return nil, usage(err)
 	}
 	o := f.over
 	o.folders = folders
 	if err := o.apply(c); err != nil {
 		return nil, usage(err)
 	}
-	return c, usage(c.Validate())
+	return c, usage(locate(c.Validate(), file, o, set))
 }
 
-// fromEnvironment sets the flags that the command line left alone from
-// RAGSERVER_ variables.
-func fromEnvironment(fs *pflag.FlagSet, lookup func(string) (string, bool)) error {
-	var err error
-	fs.VisitAll(func(f *pflag.Flag) {
-		if f.Changed || err != nil {
-			return
+// quietConfig is config for commands that print one thing and end: they log
+// only what is wrong, unless told otherwise.
+func (f *flags) quietConfig(cmd *cobra.Command, folders []string) (*Config, error) {
+	c, err := f.config(cmd, folders)
+	if err == nil && !cmd.Flags().Changed("log-level") {
+		c.Log.Level = "warn"
+	}
+	return c, err
+}
+
+// locate says where the value stands that Validate refused: in a line of the
+// file, or on the command line, whose values win.
+func locate(err error, file *configFile, o overrides, fromEnv map[string]bool) error {
+	e, ok := errors.AsType[*keyError](err)
+	if !ok {
+		return err
+	}
+	if flag, ok := o.gave(e.key); ok {
+		switch {
+		case flag == "":
+			return e.err
+		case fromEnv[flag]:
+			return fmt.Errorf("%s: %w", variableOf(flag), e.err)
 		}
-		name := "RAGSERVER_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
-		if v, ok := lookup(name); ok && v != "" {
-			if e := fs.Set(f.Name, v); e != nil {
-				err = fmt.Errorf("%s=%q: %w", name, v, e)
-			}
-		}
-	})
+		return fmt.Errorf("--%s: %w", flag, e.err)
+	}
+	if line, ok := file.line(e.key); ok {
+		return fmt.Errorf("%s:%d: %w", file.path, line, err)
+	}
 	return err
 }
 
@@ -187,10 +208,24 @@ func nearFlag(cmd *cobra.Command, err error) error {
 	}
 	var names []string
 	cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
-	if near := nearest(word, names); near != "" {
+	if near := nearestFlag(word, names); near != "" {
 		return fmt.Errorf("%w; did you mean --%s?", err, near)
 	}
 	return fmt.Errorf("%w; `ragserver --help` lists them", err)
+}
+
+// alsoCalled are names that other programs have for our flags.
+var alsoCalled = map[string]string{
+	"port": "listen", "addr": "listen", "address": "listen", "bind": "listen",
+	"model": "llm", "dir": "data", "data-dir": "data", "verbose": "log-level",
+}
+
+// nearestFlag returns the flag that a word most likely meant, or "".
+func nearestFlag(word string, flags []string) string {
+	if flag, ok := alsoCalled[strings.ToLower(word)]; ok && slices.Contains(flags, flag) {
+		return flag
+	}
+	return nearest(word, flags)
 }
 
 // hintCommand helps whoever misspelt a command: it was taken for a folder.
@@ -230,22 +265,30 @@ func inUse(err error) bool {
 
 // explain returns the exit code for an error and what to do about it.
 func explain(err error) (code int, hint string) {
-	var e *exitError
-	switch {
-	case errors.As(err, &e):
+	code = exitFailure
+	if e, ok := errors.AsType[*exitError](err); ok {
 		code = e.code
-	default:
-		code = exitFailure
 	}
+	var network *net.OpError
+	var name *net.DNSError
+	listening := errors.As(err, &network) && network.Op == "listen"
 	switch {
 	case inUse(err):
 		return exitInUse, "Another ragserver runs on this data directory. Ask that one, stop it, or choose another with --data."
 	case damaged(err):
 		return exitDamaged, remedyDamaged
-	case errors.Is(err, syscall.EADDRINUSE):
-		return exitPort, "Another program listens there. Stop it, or choose another address: --listen 127.0.0.1:0 takes any free port."
-	case errors.Is(err, syscall.ENOSPC):
+	case isAny(err, diskFull):
 		return exitDisk, "The disk is full. What was acknowledged is safe; free some space, or choose another --data directory, and start again."
+	case listening && isAny(err, portTaken):
+		return exitPort, "Another program listens there. Stop it, or choose another address: --listen 127.0.0.1:0 takes any free port."
+	case listening && (isAny(err, noAddress) || errors.As(err, &name)):
+		return exitUsage, "This machine has no such address. --listen 127.0.0.1:8080 serves this machine alone, 0.0.0.0:8080 every address that it has."
+	case listening && errors.Is(err, fs.ErrPermission):
+		return exitUsage, "This user may not listen on that port. Choose one above 1023, as in --listen 127.0.0.1:8080."
 	}
 	return code, ""
+}
+
+func isAny(err error, of []error) bool {
+	return slices.ContainsFunc(of, func(e error) bool { return errors.Is(err, e) })
 }

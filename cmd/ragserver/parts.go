@@ -55,8 +55,8 @@ func build(ctx context.Context, c *Config, log *slog.Logger) (_ *parts, err erro
 			err = errors.Join(err, p.close())
 		}
 	}()
-	if err := os.MkdirAll(c.Data, 0o700); err != nil {
-		return nil, fmt.Errorf("creating the data directory: %w; choose another with --data", err)
+	if err := prepareData(c.Data); err != nil {
+		return nil, err
 	}
 	for name, m := range c.Models {
 		if !c.speaks(name) {
@@ -92,6 +92,27 @@ func build(ctx context.Context, c *Config, log *slog.Logger) (_ *parts, err erro
 		p.collections = append(p.collections, col)
 	}
 	return p, nil
+}
+
+// prepareData makes the data directory and sees that it can be written to.
+func prepareData(dir string) error {
+	err := os.MkdirAll(dir, 0o700)
+	if err == nil {
+		err = writable(dir)
+	}
+	if err != nil {
+		return usage(fmt.Errorf("the data directory %s cannot be used: %w; choose another with --data", dir, err))
+	}
+	return nil
+}
+
+// writable tries whether files can be made in a directory.
+func writable(dir string) error {
+	f, err := os.CreateTemp(dir, ".try-*")
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Close(), os.Remove(f.Name()))
 }
 
 // speaks reports whether a configured model is a language model for someone:
@@ -141,7 +162,11 @@ func (p *parts) open(ctx context.Context, c *Config, name string) (*collection, 
 			o.Topics = append(o.Topics, topicOf(s))
 			continue
 		}
-		o.Folders = append(o.Folders, indexer.Folder{Name: s.Name, Path: s.Folder, Exclude: s.Exclude, Never: []string{c.Data}})
+		inner, err := cc.inner(s.Folder)
+		if err != nil {
+			return nil, err
+		}
+		o.Folders = append(o.Folders, indexer.Folder{Name: s.Name, Path: s.Folder, Exclude: s.Exclude, Never: append(inner, c.Data)})
 	}
 	x, err := indexer.Open(o)
 	if err != nil {
@@ -220,6 +245,33 @@ func (p *parts) run(ctx context.Context) error {
 	}
 	wg.Wait()
 	return errors.Join(errs...)
+}
+
+// once runs the default collection while f works with it, as soon as it is in
+// step with its sources.
+func once(ctx context.Context, c *Config, stderr io.Writer, f func(context.Context, *collection) error) (err error) {
+	p, err := build(ctx, c, newLog(c.Log, stderr))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, p.close()) }()
+	ctx, stop := context.WithCancel(ctx)
+	running := make(chan error, 1)
+	go func() { running <- p.run(ctx); stop() }()
+	defer func() {
+		stop()
+		// What ended the run, or would not end it, says more than that it ended.
+		if e := <-running; err == nil || e != nil && errors.Is(err, context.Canceled) {
+			err = e
+		}
+	}()
+	col := p.collections[0]
+	if len(c.Collections[col.name].Sources) > 0 {
+		if err := newProgress(stderr).watch(ctx, col.indexer); err != nil {
+			return err
+		}
+	}
+	return f(ctx, col)
 }
 
 // languages are the models without what answering needs to know of them.

@@ -20,7 +20,7 @@ type progress struct {
 	shown bool
 }
 
-// newProgress returns nil if w is no terminal.
+// newProgress returns nil, which draws nothing, if w is no terminal.
 func newProgress(w io.Writer) *progress {
 	f, ok := w.(*os.File)
 	if !ok || !term.IsTerminal(int(f.Fd())) {
@@ -39,27 +39,34 @@ const progressEvery = 100 * time.Millisecond
 type counter interface {
 	Counts() (states map[indexer.State]int, pending int)
 	Sources() []indexer.SourceStatus
+	Trouble() error
 }
 
-// watch draws until the first scan is over and nothing is pending, or ctx ends.
-func (p *progress) watch(ctx context.Context, c counter) {
-	tick := time.NewTicker(progressEvery)
+// watch waits until the first scan is over and nothing is pending, and draws
+// meanwhile; a nil p draws nothing. It returns early if ctx ends, or if
+// nothing can be stored: that may pass, but who waits for an answer should know.
+func (p *progress) watch(ctx context.Context, c counter) error {
+	tick := time.NewTicker(progressEvery / 5)
 	defer tick.Stop()
 	defer p.clear()
-	start := time.Now()
+	start, drawn := time.Now(), time.Now()
 	for {
 		done, total, settled := standing(c)
 		if settled {
-			return
+			return nil
+		}
+		if err := c.Trouble(); err != nil {
+			return err
 		}
 		// A folder that is indexed at once needs no bar.
-		if time.Since(start) > 2*progressEvery {
+		if p != nil && time.Since(start) > 2*progressEvery && time.Since(drawn) >= progressEvery {
 			p.draw(done, total, time.Since(start))
+			drawn = time.Now()
 		}
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return
+			return ctx.Err()
 		}
 	}
 }
@@ -92,7 +99,7 @@ func (p *progress) draw(done, total int, took time.Duration) {
 }
 
 func (p *progress) clear() {
-	if p.shown {
+	if p != nil && p.shown {
 		fmt.Fprint(p.out, "\r\x1b[K")
 	}
 }

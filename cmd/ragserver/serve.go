@@ -99,17 +99,16 @@ func loopback(listen string) bool {
 // announce tells, once the folders have been read, where the server is and what
 // to try: on a terminal in words, else in the log.
 func (p *parts) announce(ctx context.Context, c *Config, addr net.Addr, bar *progress, stdout io.Writer) {
-	url := "http://" + reachable(addr)
+	url := "http://" + callable(addr.String())
 	p.log.Info("serving", "url", url, "data", c.Data, "collections", len(p.collections))
 	if bar == nil {
 		return
 	}
 	fmt.Fprintf(stdout, "ragserver on %s\n", url)
 	for _, col := range p.collections {
-		bar.watch(ctx, col.indexer)
-	}
-	if ctx.Err() != nil {
-		return
+		if err := bar.watch(ctx, col.indexer); err != nil {
+			return // the end, or the log tells
+		}
 	}
 	documents, chunks, unread := 0, 0, 0
 	for _, col := range p.collections {
@@ -121,16 +120,4 @@ func (p *parts) announce(ctx context.Context, c *Config, addr net.Addr, bar *pro
 		also = fmt.Sprintf(" (%d could not be read: see the page)", unread)
 	}
 	fmt.Fprintf(stdout, "%d documents in %d chunks are live%s. Try:\n  curl %s/api/ask -d '{\"question\": \"What is this about?\"}'\n", documents, chunks, also, url)
-}
-
-// reachable is the address to call when the server listens on addr.
-func reachable(addr net.Addr) string {
-	host, port, err := net.SplitHostPort(addr.String())
-	if err != nil {
-		return addr.String()
-	}
-	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
-		host = "127.0.0.1"
-	}
-	return net.JoinHostPort(host, port)
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -112,6 +113,32 @@ func (o overrides) apply(c *Config) error {
 		return nil
 	}
 	return c.nameModel(o.embedder, "embedder", &col.Embedder)
+}
+
+// gave reports whether the value of a key comes from the command line, and by
+// which flag; "" if it is a folder that was named there.
+func (o overrides) gave(key keyPath) (flag string, ok bool) {
+	under := func(path ...any) bool { return len(key) >= len(path) && slices.Equal(key[:len(path)], path) }
+	switch {
+	case under("listen"):
+		return "listen", o.listen != ""
+	case under("data"):
+		return "data", o.data != ""
+	case under("log", "level"):
+		return "log-level", o.logLevel != ""
+	case under("log", "format"):
+		return "log-format", o.logStyle != ""
+	case under("collections", defaultCollection, "model"):
+		return "llm", o.llm != ""
+	case under("collections", defaultCollection, "embedder"):
+		return "embedder", o.embedder != ""
+	case under("collections", defaultCollection, "sources") && len(o.folders)+len(o.kafka) > 0:
+		if len(key) > 3 && key[3].(int) >= len(o.folders) {
+			return "kafka", true
+		}
+		return "", true
+	}
+	return "", false
 }
 
 // nameModel makes arg, a configured model's name or a short form, the model

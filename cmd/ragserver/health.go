@@ -1,0 +1,64 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+// healthTime is how long a server may take to say that it is well.
+const healthTime = 5 * time.Second
+
+func healthCommand(f *flags) *cobra.Command {
+	return &cobra.Command{
+		Use:   "health",
+		Short: "Ask a running server whether it serves",
+		Long: `Asks the server on --listen. The exit code is 0 if it serves, 1 if not: for
+containers and supervisors that run a command to find out.`,
+		Args: none,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := f.config(cmd, nil)
+			if err != nil {
+				return err
+			}
+			return health(cmd.Context(), c.Listen, cmd.OutOrStdout())
+		},
+	}
+}
+
+func health(ctx context.Context, listen string, stdout io.Writer) error {
+	ctx, cancel := context.WithTimeout(ctx, healthTime)
+	defer cancel()
+	url := "http://" + callable(listen) + "/ready"
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return fmt.Errorf("no server answers: %w", err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s answers %s", url, resp.Status)
+	}
+	_, err = fmt.Fprintln(stdout, "serving on http://"+callable(listen))
+	return err
+}
+
+// callable is the address to call for a server that listens on listen.
+func callable(listen string) string {
+	host, port, err := net.SplitHostPort(listen)
+	if err != nil {
+		return listen
+	}
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return net.JoinHostPort(host, port)
+}

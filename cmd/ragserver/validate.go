@@ -1,0 +1,379 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/ragserver/ragserver/api"
+	"github.com/ragserver/ragserver/indexer"
+	"github.com/ragserver/ragserver/llm/openai"
+	"github.com/ragserver/ragserver/pipeline/fsio"
+)
+
+// Validate fills in defaults and refuses what cannot work: a *keyError says
+// which key is meant and what to do.
+func (c *Config) Validate() error {
+	if c.Listen == "" {
+		c.Listen = defaultListen
+	}
+	if c.Data == "" {
+		c.Data = defaultData
+	}
+	if len(c.Collections) == 0 {
+		c.Collections = map[string]*CollectionConfig{defaultCollection: {}}
+	}
+	steps := []func() error{c.validateServing, c.Log.validate, c.validateModels, c.validateCollections, c.validateKeys}
+	for _, step := range steps {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *Config) validateServing() error {
+	if _, port, err := net.SplitHostPort(c.Listen); err != nil {
+		return keyPath{"listen"}.wrong("%q is not HOST:PORT, such as %s", c.Listen, defaultListen)
+	} else if n, err := strconv.Atoi(port); err != nil || n < 0 || n > 65535 {
+		return keyPath{"listen"}.wrong("%q has no port from 0 to 65535", c.Listen)
+	}
+	switch info, err := os.Stat(c.Data); {
+	case err == nil && !info.IsDir():
+		return keyPath{"data"}.wrong("%s is a file; choose another with --data: a directory, which need not exist yet", c.Data)
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return keyPath{"data"}.wrong("the data directory cannot be used: %w; choose another with --data", err)
+	}
+	for i, h := range c.Hosts {
+		if _, err := netip.ParseAddr(h); err != nil && !hostName.MatchString(h) {
+			return keyPath{"hosts", i}.wrong("%q is not a host name, such as docs.example.com: no scheme, no port", h)
+		}
+	}
+	for i, o := range c.Origins {
+		if err := http.NewCrossOriginProtection().AddTrustedOrigin(o); err != nil {
+			return keyPath{"origins", i}.wrong("%q is not an origin, such as https://example.com or http://localhost:3000", o)
+		}
+	}
+	return nil
+}
+
+var hostName = regexp.MustCompile(`^[\pL\pN]([\pL\pN_-]*[\pL\pN])?(\.[\pL\pN]([\pL\pN_-]*[\pL\pN])?)*\.?$`)
+
+func (l *LogConfig) validate() error {
+	if l.Level == "" {
+		l.Level = "info"
+	}
+	if l.Format == "" {
+		l.Format = "text"
+	}
+	if !slices.Contains([]string{"debug", "info", "warn", "error"}, l.Level) {
+		return keyPath{"log", "level"}.wrong("%q is not debug, info, warn or error", l.Level)
+	}
+	if !slices.Contains([]string{"text", "json"}, l.Format) {
+		return keyPath{"log", "format"}.wrong("%q is not text or json", l.Format)
+	}
+	return nil
+}
+
+func (c *Config) validateModels() error {
+	for _, name := range slices.Sorted(maps.Keys(c.Models)) {
+		key, m := keyPath{"models", name}, c.Models[name]
+		if m == nil {
+			return key.wrong("says nothing; give it a provider")
+		}
+		if err := m.validate(key); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *Config) validateCollections() error {
+	for _, name := range slices.Sorted(maps.Keys(c.Collections)) {
+		if c.Collections[name] == nil {
+			c.Collections[name] = &CollectionConfig{}
+		}
+		if err := c.Collections[name].validate(keyPath{"collections", name}, c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *Config) validateKeys() error {
+	names := map[string]bool{}
+	for i, k := range c.Keys {
+		if err := (api.Key{Name: k.Name, Scopes: scopesOf(k.Scopes), Hash: k.Hash}).Check(); err != nil {
+			return keyPath{"keys", i}.wrong("%q: %w", k.Name, err)
+		}
+		if names[k.Name] {
+			return keyPath{"keys", i, "name"}.wrong("there are two keys %q", k.Name)
+		}
+		names[k.Name] = true
+	}
+	return nil
+}
+
+func (c *CollectionConfig) validate(key keyPath, all *Config) error {
+	if !plainName(key[len(key)-1].(string)) {
+		return key.wrong("a collection's name has letters, digits, - and _ only, at most 64")
+	}
+	if c.Embedder == "" {
+		c.Embedder = builtinEmbedder
+	}
+	if c.Embedder != builtinEmbedder && all.Models[c.Embedder] == nil {
+		return key.at("embedder").wrong("no model %q under models; there are: %s", c.Embedder, known(all.Models, builtinEmbedder))
+	}
+	if c.Model != "" && all.Models[c.Model] == nil {
+		return key.at("model").wrong("no model %q under models; there are: %s", c.Model, known(all.Models))
+	}
+	names := map[string]string{indexer.UploadsName: "the uploads"}
+	var folders []fs.FileInfo
+	for i := range c.Sources {
+		s, key := &c.Sources[i], key.at("sources", i)
+		if err := s.validate(key, all.Data); err != nil {
+			return err
+		}
+		if s.Kafka == nil {
+			info, err := os.Stat(s.Folder)
+			if err != nil {
+				return key.at("folder").wrong("folder: %w", err)
+			}
+			if slices.ContainsFunc(folders, func(f fs.FileInfo) bool { return os.SameFile(f, info) }) {
+				return key.at("folder").wrong("folder %s is given twice", s.Folder)
+			}
+			folders = append(folders, info)
+		}
+		if other, taken := names[s.Name]; taken {
+			return key.wrong("%s and %s would both be called %q; name one of them, as in name=%s", other, s.what(), s.Name, s.what())
+		}
+		names[s.Name] = s.what()
+	}
+	return nil
+}
+
+// what names the source for a person.
+func (s *SourceConfig) what() string {
+	if s.Kafka != nil {
+		return "topic " + s.Kafka.Topic
+	}
+	return s.Folder
+}
+
+func (s *SourceConfig) validate(key keyPath, data string) error {
+	switch {
+	case s.Folder == "" && s.Kafka == nil:
+		return key.wrong("needs folder or kafka")
+	case s.Folder != "" && s.Kafka != nil:
+		return key.wrong("has both folder and kafka; make two sources of it")
+	case s.Kafka != nil && len(s.Exclude) > 0:
+		return key.at("exclude").wrong("is for folders, and this source is a topic")
+	}
+	var err error
+	if s.Kafka != nil {
+		if s.Name == "" {
+			s.Name = s.Kafka.Topic
+		}
+		err = s.Kafka.validate(key.at("kafka"))
+	} else {
+		err = s.validateFolder(key, data)
+	}
+	if err != nil {
+		return err
+	}
+	if s.Name == "" || s.Name == "." || s.Name == ".." || len(s.Name) > 255 || strings.ContainsFunc(s.Name, func(r rune) bool { return r < ' ' || r == '/' || r == '\\' }) {
+		return key.at("name").wrong("%q cannot be a source's name: 1 to 255 bytes, no slash, no control character; give another, as in name=%s", s.Name, s.what())
+	}
+	return nil
+}
+
+func (s *SourceConfig) validateFolder(key keyPath, data string) error {
+	at := key.at("folder")
+	info, err := os.Stat(s.Folder)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return at.wrong("folder %s does not exist; create it or correct the path", s.Folder)
+	case err != nil:
+		return at.wrong("folder: %w", err)
+	case !info.IsDir():
+		return at.wrong("%s is a file; give the folder that holds it", s.Folder)
+	}
+	abs, err := filepath.Abs(s.Folder)
+	if err != nil {
+		return at.wrong("folder %s: %w", s.Folder, err)
+	}
+	if s.Name == "" {
+		s.Name = filepath.Base(abs)
+	}
+	if within(abs, data) {
+		return at.wrong("folder %s lies in the data directory %s, which is never watched; move one of them", s.Folder, data)
+	}
+	for i, pattern := range s.Exclude {
+		if err := fsio.CheckRule(pattern); err != nil {
+			return key.at("exclude", i).wrong("%w; write it as in a .gitignore file", err)
+		}
+	}
+	return nil
+}
+
+var topicName = regexp.MustCompile(`^[a-zA-Z0-9._-]{1,249}$`)
+
+func (k *KafkaConfig) validate(key keyPath) error {
+	if len(k.Brokers) == 0 || k.Topic == "" {
+		return key.wrong("needs brokers and topic")
+	}
+	for i, b := range k.Brokers {
+		if _, _, err := net.SplitHostPort(b); err != nil {
+			return key.at("brokers", i).wrong("%q is not HOST:PORT", b)
+		}
+	}
+	if !topicName.MatchString(k.Topic) {
+		return key.at("topic").wrong("%q cannot be a topic: it has letters, digits, . _ and - only, at most 249", k.Topic)
+	}
+	switch k.Format {
+	case "":
+		k.Format = "raw"
+	case "raw", "json":
+	default:
+		return key.at("format").wrong("%q is not raw or json", k.Format)
+	}
+	if k.Format == "raw" && k.Text != "" {
+		return key.at("text").wrong("names a field, which only format json has")
+	}
+	if k.Format == "raw" && k.Title != "" {
+		return key.at("title").wrong("names a field, which only format json has")
+	}
+	switch k.SASL {
+	case "", "plain", "scram-sha-256", "scram-sha-512":
+	default:
+		return key.at("sasl").wrong("%q is not plain, scram-sha-256 or scram-sha-512", k.SASL)
+	}
+	if k.SASL != "" && (k.User == "" || k.PasswordEnv == "") {
+		return key.at("sasl").wrong("needs user and password_env")
+	}
+	return secretIn(k.PasswordEnv, key.at("password_env"))
+}
+
+var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+
+// secretIn checks what is to be the name of a variable. It does not repeat it:
+// it may be the secret itself.
+func secretIn(name string, key keyPath) error {
+	if name != "" && !variableName.MatchString(name) {
+		return key.wrong("must be the name of an environment variable that holds the secret, such as OPENAI_API_KEY, and not the secret itself")
+	}
+	return nil
+}
+
+func (m *ModelConfig) validate(key keyPath) error {
+	if m.Provider == "" {
+		m.Provider = "openai"
+	}
+	keyEnv, ok := providers[m.Provider]
+	if !ok {
+		return key.at("provider").wrong("%q is not one of %s", m.Provider, known(providers))
+	}
+	if err := secretIn(m.KeyEnv, key.at("key_env")); err != nil {
+		return err
+	}
+	// A foreign endpoint gets the default key only if the endpoint is the
+	// provider's own: a key is never sent elsewhere without being told to.
+	own := openai.BaseURLs[m.Provider]
+	if m.KeyEnv == "" && (m.BaseURL == "" || m.BaseURL == own) {
+		m.KeyEnv = keyEnv
+	}
+	if m.BaseURL == "" {
+		m.BaseURL = own
+	}
+	if m.BaseURL != "" {
+		u, err := url.Parse(m.BaseURL)
+		if err == nil && u.User != nil {
+			return key.at("base_url").wrong("has a secret in it; put it in a variable and name that in key_env")
+		}
+		if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+			return key.at("base_url").wrong("%q is not an http or https address", m.BaseURL)
+		}
+	}
+	switch {
+	case m.Context < 0:
+		return key.at("context").wrong("%d is negative; it is the model's window in tokens, 0 for a careful default", m.Context)
+	case m.Dims < 0:
+		return key.at("dims").wrong("%d is negative; it is the length of the vectors, 0 to ask the endpoint", m.Dims)
+	case !(m.Weight >= 0 && m.Weight <= 1):
+		return key.at("weight").wrong("%g is not from 0 to 1", m.Weight)
+	}
+	return nil
+}
+
+func keys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
+
+func known[V any](m map[string]V, more ...string) string {
+	names := append(more, keys(m)...)
+	if len(names) == 0 {
+		return "none"
+	}
+	slices.Sort(names)
+	return strings.Join(names, ", ")
+}
+
+func plainName(s string) bool {
+	return s != "" && len(s) <= 64 && !strings.ContainsFunc(s, func(r rune) bool {
+		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_')
+	})
+}
+
+// within reports whether path is dir or lies below it.
+func within(path, dir string) bool {
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return false
+	}
+	rel, err := filepath.Rel(abs, path)
+	return err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator))
+}
+
+// inner returns the other folders of the collection that lie within folder: a
+// file belongs to the innermost folder that is watched.
+func (c *CollectionConfig) inner(folder string) ([]string, error) {
+	outer, err := realPath(folder)
+	if err != nil {
+		return nil, err
+	}
+	var inside []string
+	for _, s := range c.Sources {
+		if s.Kafka != nil {
+			continue
+		}
+		path, err := realPath(s.Folder)
+		if err != nil {
+			return nil, err
+		}
+		if path != outer && within(path, outer) {
+			inside = append(inside, path)
+		}
+	}
+	return inside, nil
+}
+
+func realPath(folder string) (string, error) {
+	abs, err := filepath.Abs(folder)
+	if err != nil {
+		return "", fmt.Errorf("folder %s: %w", folder, err)
+	}
+	real, err := filepath.EvalSymlinks(abs)
+	if err != nil {
+		return "", fmt.Errorf("folder %s: %w", folder, err)
+	}
+	return real, nil
+}
