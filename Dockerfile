@@ -1,10 +1,12 @@
 # Builds the static binary and leaves nothing else in the image.
+#   docker build --build-arg VERSION=$(git describe --tags --always) -t ragserver .
 FROM golang:1.26 AS build
 WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
-RUN CGO_ENABLED=0 go build -trimpath -ldflags="-s -w" -o /ragserver ./cmd/ragserver \
+ARG VERSION=""
+RUN CGO_ENABLED=0 go build -trimpath -ldflags="-s -w -X main.release=$VERSION" -o /ragserver ./cmd/ragserver \
  && mkdir /data
 
 FROM scratch
@@ -15,7 +17,10 @@ COPY --from=build --chown=65532:65532 /data /tmp
 USER 65532:65532
 VOLUME /data
 EXPOSE 8080
+# Variables, so that every command in the container means the same server.
+ENV RAGSERVER_LISTEN=0.0.0.0:8080 RAGSERVER_DATA=/data
+HEALTHCHECK --interval=10s --timeout=6s --start-period=30s CMD ["/ragserver", "health"]
 # Inside a container the port is published by the host: who may reach it is
 # decided there, or by keys (see the README).
-ENTRYPOINT ["/ragserver", "--listen", "0.0.0.0:8080", "--data", "/data"]
+ENTRYPOINT ["/ragserver"]
 CMD ["--no-auth", "/docs"]
