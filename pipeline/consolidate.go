@@ -69,7 +69,16 @@ func retractionsFirst[T any](rows []Change[T]) {
 	for first < len(rows) && rows[first].N < 0 {
 		first++
 	}
-	var later []Change[T] // insertions that a retraction has come after
+	insertions := 0
+	for i := first; i < len(rows); i++ {
+		if rows[i].N > 0 {
+			insertions++
+		}
+	}
+	if first+insertions == len(rows) {
+		return
+	}
+	later := make([]Change[T], 0, insertions)
 	n := first
 	for i := first; i < len(rows); i++ {
 		if rows[i].N > 0 {

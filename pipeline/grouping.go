@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
-	"math"
 
 	"github.com/ragserver/ragserver/pipeline/internal/hashtab"
 )
@@ -36,44 +35,39 @@ type grouping[T, R any] struct {
 
 	tab   hashtab.Table[groupCell]
 	arena hashtab.Arena
-	live  []liveGroup
-	dirty []dirtyGroup // touched in this epoch, spilled or about to be
-	next  int          // dirty groups already emitted
-	held  []Change[T]  // rows waiting to be applied in slot order
+	dirty []dirtyGroup
+	live  []uint32    // numbers in dirty of the groups with a working copy
+	next  int         // dirty groups already emitted
+	held  []Change[T] // rows waiting to be applied in slot order
 	tmp   []Change[T]
 	out   buffer[R]
 	b     []byte
 	old   R // of the group being emitted
 	now   R
+	warm  uint64 // see hashtab.Table.Warm
 	table string // of the log
 }
 
-// groupCell is a group. While it has a working copy, that counts and not acc.
+// groupCell is a group as it was when the epoch began.
 type groupCell struct {
 	acc    hashtab.Blob // the saved accumulator
 	weight int64
-	live   uint32 // 1 + number of the working copy, or one of these:
+	dirty  uint32 // 1 + number in dirty if the epoch has touched it, else 0
 }
 
-const (
-	groupClean = 0              // as at the end of the last epoch
-	groupSaved = math.MaxUint32 // changed in this epoch; no working copy
-)
-
-type liveGroup struct {
-	key    hashtab.Key
-	weight int64
-}
-
-// dirtyGroup is what a group was when the epoch began.
+// dirtyGroup is a group that the epoch has touched, as it is now. They are in
+// the order of their first touch, so whoever goes through them reads memory from
+// front to back.
 type dirtyGroup struct {
 	key    hashtab.Key
-	acc    hashtab.Blob
+	acc    hashtab.Blob // unless there is a working copy
 	weight int64
+	live   uint32 // 1 + number of the working copy, 0 if there is none
 }
 
 const (
 	maxLive    = 1 << 15
+	warmRows   = 64      // rows whose groups are looked up side by side
 	sweepRows  = 1 << 13 // batches from this size on are applied in slot order
 	sweepBytes = 2 << 20 // to tables from this size on
 )
@@ -111,49 +105,52 @@ func (f *grouping[T, R]) applyHeld() {
 }
 
 func (f *grouping[T, R]) applyNow(b []Change[T]) {
-	guard(len(b), func(i int) {
-		c := &b[i]
-		j := f.touch(c)
-		f.acc.add(j, c.Key, &c.Row, c.N)
-		f.live[j].weight += int64(c.N)
-	}, func(i int, err error) {
-		f.acc.undo()
-		f.w.fail(f.n, b[i].Key, "", err, b[i].N)
-	})
+	for len(b) > 0 {
+		some := b[:min(len(b), warmRows)]
+		b = b[len(some):]
+		f.warm = f.tab.Warm(len(some), func(i int) hashtab.Key { return some[i].Key.cell() })
+		guard(len(some), func(i int) {
+			c := &some[i]
+			d := f.touch(c)
+			f.acc.add(int(d.live)-1, c.Key, &c.Row, c.N)
+			d.weight += int64(c.N)
+		}, func(i int, err error) {
+			f.acc.undo()
+			f.w.fail(f.n, some[i].Key, "", err, some[i].N)
+		})
+	}
 }
 
-// touch returns the number of the working copy of the row's group.
-func (f *grouping[T, R]) touch(c *Change[T]) int {
+// touch returns the row's group, with a working copy.
+func (f *grouping[T, R]) touch(c *Change[T]) *dirtyGroup {
 	s, _ := f.tab.At(c.Key.cell())
-	if s.Val.live != groupClean && s.Val.live != groupSaved {
-		return int(s.Val.live) - 1
+	g := &s.Val
+	saved := &g.acc
+	if g.dirty == 0 {
+		f.dirty = append(f.dirty, dirtyGroup{key: s.Key, weight: g.weight})
+		g.dirty = uint32(len(f.dirty))
+	} else if d := &f.dirty[g.dirty-1]; d.live != 0 {
+		return d
+	} else if !d.acc.None() {
+		saved = &d.acc
 	}
 	if len(f.live) >= maxLive {
 		f.spill()
-		s = f.tab.Find(c.Key.cell())
 	}
-	g := &s.Val
-	saved := &g.acc
-	if g.live == groupClean {
-		f.dirty = append(f.dirty, dirtyGroup{s.Key, g.acc, g.weight})
-		saved = &f.dirty[len(f.dirty)-1].acc
-		g.acc = hashtab.Blob{}
-	}
-	i := len(f.live)
-	g.live = uint32(i) + 1
-	f.live = append(f.live, liveGroup{s.Key, g.weight})
-	f.acc.open(i, c.Key, &c.Row, saved.Get(&f.arena))
-	return i
+	f.acc.open(len(f.live), c.Key, &c.Row, saved.Get(&f.arena))
+	f.live = append(f.live, g.dirty-1)
+	d := &f.dirty[g.dirty-1]
+	d.live = uint32(len(f.live))
+	return d
 }
 
 // spill saves the working copies.
 func (f *grouping[T, R]) spill() {
-	for i := range f.live {
-		g := &f.live[i]
-		s := f.tab.Find(g.key)
-		f.b = f.acc.save(i, Key(g.key), f.b[:0])
-		s.Val.acc.Set(&f.arena, f.b)
-		s.Val.weight, s.Val.live = g.weight, groupSaved
+	for i, n := range f.live {
+		d := &f.dirty[n]
+		f.b = f.acc.save(i, Key(d.key), f.b[:0])
+		d.acc.Set(&f.arena, f.b)
+		d.live = 0
 	}
 	f.live = f.live[:0]
 	f.acc.reset()
@@ -166,8 +163,13 @@ func (f *grouping[T, R]) flush() (more bool) {
 		f.applyHeld()
 	}
 	f.spill()
-	for f.out.sum = 0; f.next < len(f.dirty) && f.out.sum < budgetRows; f.next++ {
-		f.emit(&f.dirty[f.next])
+	for f.out.sum = 0; f.next < len(f.dirty) && f.out.sum < budgetRows; {
+		some := f.dirty[f.next:min(f.next+warmRows, len(f.dirty))]
+		f.next += len(some)
+		f.warm = f.tab.Warm(len(some), func(i int) hashtab.Key { return some[i].key })
+		for i := range some {
+			f.emit(&some[i])
+		}
 	}
 	f.out.flush()
 	if f.next < len(f.dirty) {
@@ -177,12 +179,18 @@ func (f *grouping[T, R]) flush() (more bool) {
 	return false
 }
 
-// emit puts out what changed of a group and makes its new state the old one.
+// emit puts out what changed of a group and makes what it is now its state.
 func (f *grouping[T, R]) emit(d *dirtyGroup) {
 	s := f.tab.Find(d.key)
 	c, key := &s.Val, Key(d.key)
-	old, now := d.acc.Get(&f.arena), c.acc.Get(&f.arena)
-	was, is := old != nil && d.weight > 0, c.weight > 0
+	if d.acc.None() { // its accumulator could not be opened: nothing has changed
+		if c.dirty = 0; c.acc.None() {
+			f.tab.Delete(d.key)
+		}
+		return
+	}
+	old, now := c.acc.Get(&f.arena), d.acc.Get(&f.arena)
+	was, is := old != nil && c.weight > 0, d.weight > 0
 	if !was || !is || !bytes.Equal(old, now) {
 		if was {
 			f.old, was = f.result(key, old, -1)
@@ -199,18 +207,18 @@ func (f *grouping[T, R]) emit(d *dirtyGroup) {
 			}
 		}
 	}
-	if (d.weight < 0) != (c.weight < 0) {
-		f.w.fail(f.n, key, "", errNegative, sign(d.weight < 0))
+	if (c.weight < 0) != (d.weight < 0) {
+		f.w.fail(f.n, key, "", errNegative, sign(c.weight < 0))
 	}
-	f.persist(key, c.weight, now)
-	d.acc.Free(&f.arena)
-	if c.weight == 0 {
+	f.persist(key, d.weight, now)
+	c.acc.Free(&f.arena)
+	if d.weight == 0 {
 		f.acc.drop(key)
-		c.acc.Free(&f.arena)
+		d.acc.Free(&f.arena)
 		f.tab.Delete(d.key)
 		return
 	}
-	c.live = groupClean
+	*c = groupCell{acc: d.acc, weight: d.weight}
 }
 
 // sign is −1 for true, the end of a failure, else 1.
