@@ -225,22 +225,29 @@ func vectorRank(rows [][]float32, query []float32) []scoredRow {
 	return out[:min(candidates, len(out))]
 }
 
-// fuse is the plain form of hybrid search: each side's scores z-normalised over
-// its own list, a row missing from a list gets that list's lowest.
-func fuse(a, b []scoredRow, weight float64) []scoredRow {
+// fuse is the plain form of hybrid search among n rows: each side's scores
+// z-normalised over its own list, a row missing from a list gets that list's
+// lowest. If fewer rows match the words than there are candidates, others fill
+// their list with score 0, as the index has it.
+func fuse(a, b []scoredRow, weight float64, n int) []scoredRow {
 	sum := map[int]float64{}
 	side := func(l []scoredRow, w float64) {
 		if len(l) == 0 {
 			return
 		}
-		mean, dev := 0.0, 0.0
+		size := float64(min(candidates, n))
+		lowest := l[len(l)-1].score
+		if float64(len(l)) < size {
+			lowest = 0
+		}
+		mean, square := 0.0, 0.0
 		for _, r := range l {
-			mean += r.score / float64(len(l))
+			mean += r.score / size
 		}
 		for _, r := range l {
-			dev += (r.score - mean) * (r.score - mean) / float64(len(l))
+			square += (r.score - mean) * (r.score - mean)
 		}
-		dev = math.Sqrt(dev)
+		dev := math.Sqrt((square + (size-float64(len(l)))*mean*mean) / size)
 		z := func(v float64) float64 {
 			if dev == 0 {
 				return 0
@@ -254,7 +261,7 @@ func fuse(a, b []scoredRow, weight float64) []scoredRow {
 		}
 		for row := range sum {
 			if !in[row] {
-				sum[row] += w * z(l[len(l)-1].score)
+				sum[row] += w * z(lowest)
 			}
 		}
 	}
@@ -313,7 +320,7 @@ func TestQuality(t *testing.T) {
 		}
 		k := ndcg(s, func(q int) []int { return rowsOf(words[q]) })
 		v := ndcg(s, func(q int) []int { return rowsOf(vectors[q]) })
-		h := ndcg(s, func(q int) []int { return rowsOf(fuse(words[q], vectors[q], embed.BuiltinWeight)) })
+		h := ndcg(s, func(q int) []int { return rowsOf(fuse(words[q], vectors[q], embed.BuiltinWeight, len(s.rows))) })
 		t.Logf("%-12s %8.3f %8.3f %8.3f   (%.3f %.3f %.3f) %s", set.name, k, v, h, set.keyword, set.vector, set.hybrid, fmt.Sprint(snapshot.Stats().Languages))
 		for _, c := range []struct {
 			what      string

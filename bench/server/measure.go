@@ -265,7 +265,11 @@ func (b *bench) qualityOf(name string) error {
 	if err := s.live(n); err != nil {
 		return err
 	}
-	figures := map[string]any{"figure": "nDCG@10 of " + name, "documents": n}
+	given, err := bm25Given(filepath.Join(b.data, name))
+	if err != nil {
+		return err
+	}
+	figures := map[string]any{"figure": "nDCG@10 of " + name, "documents": n, "bm25_given": given}
 	for _, mode := range []string{"keyword", "vector", "hybrid"} {
 		sum, judged := 0.0, 0
 		for _, q := range set.queries {
@@ -291,7 +295,7 @@ func documents(hits []hit) []string {
 	var ids []string
 	seen := map[string]bool{}
 	for _, h := range hits {
-		id := strings.TrimSuffix(h.Path, ".txt")
+		id := strings.TrimSuffix(h.Path, ".md")
 		if !seen[id] {
 			seen[id] = true
 			ids = append(ids, id)

@@ -3,13 +3,16 @@ package main
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
 	"sort"
 	"strconv"
 	"strings"
+	"unicode"
 )
 
 // set is a retrieval set: documents, queries, judgements.
@@ -74,8 +77,35 @@ func readEntries(path string) ([]entry, error) {
 	return es, lines.Err()
 }
 
-// write makes a folder of text files of the first n documents (0: all) and
-// returns how many there are. Empty documents are left out.
+// bm25Given reads what plain BM25 reaches on a set (nDCG@10 over the same
+// queries) from the README that came with it. A set of one language has its
+// figure in the folder above, behind the language.
+func bm25Given(dir string) (float64, error) {
+	language := ""
+	b, err := os.ReadFile(filepath.Join(dir, "README.md"))
+	if errors.Is(err, fs.ErrNotExist) {
+		language = filepath.Base(dir) + " "
+		b, err = os.ReadFile(filepath.Join(filepath.Dir(dir), "README.md"))
+	}
+	if err != nil {
+		return 0, err
+	}
+	for line := range strings.Lines(string(b)) {
+		if !strings.HasPrefix(line, "Plain BM25 here") {
+			continue
+		}
+		_, figures, _ := strings.Cut(line, "nDCG@10 ")
+		if _, after, found := strings.Cut(" "+figures, " "+language); found {
+			number, _, _ := strings.Cut(strings.TrimSpace(after), " ")
+			return strconv.ParseFloat(strings.TrimRight(number, ".,"), 64)
+		}
+	}
+	return 0, fmt.Errorf("%s: its README has no figure of plain BM25", dir)
+}
+
+// write makes a folder of Markdown files of the first n documents (0: all),
+// their titles in the front matter, and returns how many there are. Empty
+// documents are left out: there is nothing in them to find.
 func (s *set) write(dir string, n int) (int, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return 0, err
@@ -85,16 +115,44 @@ func (s *set) write(dir string, n int) (int, error) {
 		if n > 0 && written == n {
 			break
 		}
-		text := strings.TrimSpace(d.Title + "\n\n" + d.Text)
+		text, err := d.markdown()
+		if err != nil {
+			return written, err
+		}
 		if text == "" {
 			continue
 		}
-		if err := os.WriteFile(filepath.Join(dir, d.ID+".txt"), []byte(text+"\n"), 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, d.ID+".md"), []byte(text), 0o644); err != nil {
 			return written, err
 		}
 		written++
 	}
 	return written, nil
+}
+
+// markdown is the document as a file, "" if it is empty. What looks like
+// Markdown in it is none and is escaped.
+func (e entry) markdown() (string, error) {
+	title, text := strings.TrimSpace(e.Title), strings.TrimSpace(e.Text)
+	if title == "" || text == "" {
+		return escape(title + text), nil
+	}
+	quoted, err := json.Marshal(title) // which is YAML, too
+	if err != nil {
+		return "", err
+	}
+	return "---\ntitle: " + string(quoted) + "\n---\n\n" + escape(text) + "\n", nil
+}
+
+func escape(text string) string {
+	var b strings.Builder
+	for _, r := range text {
+		if r < unicode.MaxASCII && (unicode.IsPunct(r) || unicode.IsSymbol(r)) {
+			b.WriteByte('\\')
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
 }
 
 // ndcg10 is nDCG@10 of ranked documents (gain, discount 1/log2(rank+1)) against
