@@ -64,8 +64,7 @@ func (s *Server) listDocuments(w http.ResponseWriter, r *http.Request) error {
 		out.Documents[i] = s.document(c, &rows[i])
 	}
 	if len(rows) == l.Limit {
-		last := rows[len(rows)-1]
-		out.Cursor = cursor(indexer.Place{Source: last.Source, Path: last.Path})
+		out.Cursor = cursor(rows[len(rows)-1].Place())
 	}
 	return writeJSON(w, r, out)
 }
@@ -79,7 +78,7 @@ func stateNames(in map[indexer.State]int) map[string]int {
 }
 
 func cursor(p indexer.Place) string {
-	data, _ := json.Marshal([2]string{p.Source, p.Path}) // strings always can
+	data, _ := json.Marshal([3]string{p.Source, p.Path, p.ID.String()}) // strings always can
 	return base64.RawURLEncoding.EncodeToString(data)
 }
 
@@ -87,15 +86,19 @@ func placeOf(text string) (indexer.Place, error) {
 	if text == "" {
 		return indexer.Place{}, nil
 	}
-	var pair [2]string
+	var parts [3]string
+	var id index.ID
 	data, err := base64.RawURLEncoding.DecodeString(text)
 	if err == nil {
-		err = json.Unmarshal(data, &pair)
+		err = json.Unmarshal(data, &parts)
+	}
+	if err == nil {
+		id, err = index.ParseID(parts[2])
 	}
 	if err != nil {
 		return indexer.Place{}, fault.Bad("cursor", "the cursor is none that this server gave; start without one")
 	}
-	return indexer.Place{Source: pair[0], Path: pair[1]}, nil
+	return indexer.Place{Source: parts[0], Path: parts[1], ID: id}, nil
 }
 
 func (s *Server) getDocument(w http.ResponseWriter, r *http.Request) error {

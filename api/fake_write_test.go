@@ -30,7 +30,7 @@ func (e rows) Documents(l indexer.List) ([]indexer.Status, int) {
 		all = append(all, s)
 	}
 	slices.SortFunc(all, func(a, b indexer.Status) int {
-		return cmp.Or(strings.Compare(a.Source, b.Source), strings.Compare(a.Path, b.Path))
+		return a.Place().Compare(b.Place())
 	})
 	total := 0
 	var out []indexer.Status
@@ -40,7 +40,7 @@ func (e rows) Documents(l indexer.List) ([]indexer.Status, int) {
 			continue
 		}
 		total++
-		if l.After != (indexer.Place{}) && (indexer.Place{Source: s.Source, Path: s.Path}).Compare(l.After) <= 0 {
+		if l.After != (indexer.Place{}) && s.Place().Compare(l.After) <= 0 {
 			continue
 		}
 		if l.Limit == 0 || len(out) < l.Limit {

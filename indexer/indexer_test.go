@@ -514,8 +514,7 @@ func TestDocumentsInPages(t *testing.T) {
 		for _, s := range rows {
 			got = append(got, s.Path)
 		}
-		last := rows[len(rows)-1]
-		l.After = Place{last.Source, last.Path}
+		l.After = rows[len(rows)-1].Place()
 	}
 	if s := strings.Join(got, " "); s != "a.txt b.txt c.txt e.txt" {
 		t.Errorf("pages: %s", s)

@@ -1,6 +1,7 @@
 package indexer
 
 import (
+	"bytes"
 	"cmp"
 	"container/heap"
 	"context"
@@ -19,15 +20,20 @@ type List struct {
 	Limit  int    // at most this many; 0 for all
 }
 
-// Place is where a row stands in the order of the table.
-type Place struct{ Source, Path string }
-
-// Compare orders places by source, then path.
-func (p Place) Compare(o Place) int {
-	return cmp.Or(strings.Compare(p.Source, o.Source), strings.Compare(p.Path, o.Path))
+// Place is where a row stands in the order of the table. Names of files that
+// are not UTF-8 may be shown alike: the document's identity tells them apart.
+type Place struct {
+	Source, Path string
+	ID           index.ID
 }
 
-func placeOf(s *Status) Place { return Place{s.Source, s.Path} }
+// Compare orders places by source, then path, then identity.
+func (p Place) Compare(o Place) int {
+	return cmp.Or(strings.Compare(p.Source, o.Source), strings.Compare(p.Path, o.Path), bytes.Compare(p.ID[:], o.ID[:]))
+}
+
+// Place is where the row stands in the table.
+func (s *Status) Place() Place { return Place{s.Source, s.Path, s.ID} }
 
 func (l *List) wants(s *Status) bool {
 	if l.State != "" && s.State != l.State || l.Source != "" && s.Source != l.Source {
@@ -53,13 +59,13 @@ func (x *Indexer) Documents(l List) (rows []Status, total int) {
 			return
 		}
 		total++
-		if l.After != (Place{}) && placeOf(&s).Compare(l.After) <= 0 {
+		if l.After != (Place{}) && s.Place().Compare(l.After) <= 0 {
 			return
 		}
 		switch {
 		case l.Limit <= 0 || len(first) < l.Limit:
 			heap.Push(&first, s)
-		case placeOf(&s).Compare(placeOf(&first[0])) < 0:
+		case s.Place().Compare(first[0].Place()) < 0:
 			first[0] = s
 			heap.Fix(&first, 0)
 		}
@@ -84,7 +90,7 @@ func (x *Indexer) Documents(l List) (rows []Status, total int) {
 type lastFirst []Status
 
 func (h lastFirst) Len() int           { return len(h) }
-func (h lastFirst) Less(i, j int) bool { return placeOf(&h[i]).Compare(placeOf(&h[j])) > 0 }
+func (h lastFirst) Less(i, j int) bool { return h[i].Place().Compare(h[j].Place()) > 0 }
 func (h lastFirst) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
 func (h *lastFirst) Push(s any)        { *h = append(*h, s.(Status)) }
 func (h *lastFirst) Pop() any {
