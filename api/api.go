@@ -24,8 +24,10 @@
 //
 // Without keys the server is for its own machine: requests whose Host is neither
 // an address, nor localhost, nor configured are refused (DNS rebinding), as are
-// requests that a page of another origin makes. With keys (see Keys) every route
-// but /health and /ready wants one that has the route's scope.
+// requests that a page of another origin makes, images included. With keys (see
+// Keys) every route but /health, /ready and descriptions wants one that has the
+// route's scope. The first key that is added closes the server at once, and what
+// a key has begun ends within about a second of its revocation.
 package api
 
 import (
@@ -125,7 +127,8 @@ type Options struct {
 	Collections []Collection         // the first is the default
 	Models      map[string]llm.Model // by configured name
 	Page        http.Handler         // what is not the API's; nil for none
-	// Keys, if not nil, are the keys without which nothing is served.
+	// Keys, if not nil, are the keys without which nothing is served, as soon
+	// as there is one.
 	Keys *Keys
 	// Hosts are further names under which the server may be called, Origins
 	// the origins of pages that may call it (CORS), such as

@@ -1,7 +1,10 @@
 package api
 
 import (
+	"bytes"
 	"fmt"
+	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -88,7 +91,7 @@ func firstHash(t *testing.T, k *Keys) string {
 	return all[0].Hash
 }
 
-// What another process writes is seen, and what is damaged lets nobody in.
+// What another process writes is seen; what is damaged lets in whom it did before.
 func TestKeysReload(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "keys.json")
 	mine, err := OpenKeys(path)
@@ -124,7 +127,7 @@ func TestKeysReload(t *testing.T) {
 	if err := os.WriteFile(path, []byte(`{"keys":[`), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, ok, err := mine.Find(text); ok || err == nil {
+	if _, ok, err := mine.Find(text); !ok || err == nil || !mine.Wanted() {
 		t.Errorf("a damaged file: %v %v", ok, err)
 	}
 	if _, err := OpenKeys(path); err == nil || !strings.Contains(err.Error(), path) {
@@ -133,7 +136,7 @@ func TestKeysReload(t *testing.T) {
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
 	}
-	if _, ok, err := mine.Find(text); ok || err != nil {
+	if _, ok, err := mine.Find(text); ok || err != nil || !mine.Wanted() {
 		t.Errorf("after the file was removed: %v %v", ok, err)
 	}
 	fixed, err := OpenKeys(path, Key{Name: "conf", Scopes: []Scope{Ask}, Hash: strings.Repeat("AB", 32)})
@@ -145,6 +148,143 @@ func TestKeysReload(t *testing.T) {
 	}
 	if _, err := OpenKeys(path, Key{Name: "conf", Scopes: []Scope{Ask}, Hash: "12"}); err == nil {
 		t.Error("a short hash was taken")
+	}
+}
+
+// A server that began without keys wants one as soon as there is one, and goes
+// on wanting one.
+func TestFirstKey(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "keys.json")
+	keys, err := OpenKeys(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var log bytes.Buffer
+	_, s := newServer(t, func(o *Options) { o.Keys, o.Log = keys, slog.New(slog.NewTextHandler(&log, nil)) })
+	if w := call(t, s, "GET", "/api/stats", ""); w.Code != 200 {
+		t.Fatalf("without keys: %d %s", w.Code, w.Body)
+	}
+	if w := call(t, s, "GET", "/openapi.json", ""); strings.Contains(w.Body.String(), `"security"`) {
+		t.Error("the description wants a key")
+	}
+	if w := call(t, s, "GET", "/api/stats", "", "Host", "rebound.example"); w.Code != 403 {
+		t.Errorf("any name is served without keys: %d", w.Code)
+	}
+	other, err := OpenKeys(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := other.Add("first", Read)
+	if err != nil {
+		t.Fatal(err)
+	}
+	try := func(what string, want int, headers ...string) {
+		t.Helper()
+		if w := call(t, s, "GET", "/api/stats", "", headers...); w.Code != want {
+			t.Errorf("%s: %d, want %d: %s", what, w.Code, want, w.Body)
+		}
+	}
+	try("no key", 401)
+	try("the key", 200, "X-API-Key", text)
+	if w := call(t, s, "GET", "/openapi.json", ""); !strings.Contains(w.Body.String(), `"security"`) {
+		t.Error("the description does not tell that a key is wanted")
+	}
+	if err := os.WriteFile(path, []byte("{"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		try("the key, of a file that cannot be read", 200, "X-API-Key", text)
+		try("another key then", 401, "X-API-Key", text+"0")
+	}
+	if n := strings.Count(log.String(), "cannot be read"); n != 1 {
+		t.Errorf("logged %d times: %s", n, log.String())
+	}
+	if err := os.WriteFile(path, []byte(`{"keys": []}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	try("no key is left", 401, "X-API-Key", text)
+	try("no key is left, none given", 401)
+}
+
+// A file of keys that is there and cannot be read closes the door even if no
+// key is known.
+func TestUnreadableKeys(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "keys.json")
+	keys, err := OpenKeys(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, s := newServer(t, func(o *Options) { o.Keys = keys })
+	if err := os.WriteFile(path, []byte("garbage"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if w := call(t, s, "GET", "/api/stats", ""); w.Code != 401 {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+	if w := call(t, s, "GET", "/health", ""); w.Code != 200 {
+		t.Errorf("health: %d %s", w.Code, w.Body)
+	}
+}
+
+// What a key has begun ends soon after it was revoked.
+func TestRevokedWhileStreaming(t *testing.T) {
+	keys, err := OpenKeys(filepath.Join(t.TempDir(), "keys.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	open := func(path string) (*engine, *http.Response, *http.Response) {
+		e, s := newServer(t, func(o *Options) { o.Keys = keys })
+		e.block = make(chan struct{}) // for ever
+		ts := httptest.NewServer(s)
+		t.Cleanup(ts.Close)
+		get := func(method, path, body string, headers ...string) *http.Response {
+			r, err := http.NewRequestWithContext(t.Context(), method, ts.URL+path, strings.NewReader(body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i := 0; i+1 < len(headers); i += 2 {
+				r.Header.Set(headers[i], headers[i+1])
+			}
+			res, err := ts.Client().Do(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { res.Body.Close() })
+			return res
+		}
+		feed := get("GET", "/api/events", "", "X-API-Key", path)
+		if path == "" {
+			return e, feed, nil
+		}
+		return e, feed, get("POST", "/api/ask", `{"question":"gift","stream":true}`, "X-API-Key", path)
+	}
+	_, early, _ := open("")
+	if early.StatusCode != 200 {
+		t.Fatalf("a feed without keys: %d", early.StatusCode)
+	}
+	text, err := keys.Add("reader", Read, Ask)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := func(what string, res *http.Response) string {
+		t.Helper()
+		body, err := io.ReadAll(res.Body) // to the end, which the test's deadline bounds
+		if err != nil {
+			t.Errorf("%s: %v", what, err)
+		}
+		return string(body)
+	}
+	ended("the feed of a caller without a key", early)
+	_, feed, asked := open(text)
+	if feed.StatusCode != 200 || asked.StatusCode != 200 {
+		t.Fatalf("%d %d", feed.StatusCode, asked.StatusCode)
+	}
+	if err := keys.Revoke("reader"); err != nil {
+		t.Fatal(err)
+	}
+	ended("the feed of a revoked key", feed)
+	if body := ended("the answer for a revoked key", asked); strings.Contains(body, "event: done") {
+		t.Errorf("%s", body)
 	}
 }
 
@@ -197,6 +337,12 @@ func TestHostAndOrigin(t *testing.T) {
 		{"foreign get", "GET", []string{"Origin", "https://evil.example"}, 403, "origin_not_allowed"},
 		{"sandboxed", "POST", []string{"Origin", "null"}, 403, "origin_not_allowed"},
 		{"cross-site by the browser's word", "POST", []string{"Sec-Fetch-Site", "cross-site"}, 403, "origin_not_allowed"},
+		{"an image of a foreign page", "GET", []string{"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "no-cors"}, 403, "origin_not_allowed"},
+		{"a link on a foreign page", "GET", []string{"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "navigate"}, 403, "origin_not_allowed"},
+		{"an image of a page on another port", "GET", []string{"Sec-Fetch-Site", "same-site"}, 403, "origin_not_allowed"},
+		{"typed by the user", "GET", []string{"Sec-Fetch-Site", "none"}, 200, ""},
+		{"the page's own", "GET", []string{"Sec-Fetch-Site", "same-origin"}, 200, ""},
+		{"an allowed origin reads", "GET", []string{"Sec-Fetch-Site", "cross-site", "Origin", "https://intranet.example"}, 200, ""},
 		{"same-site is not the same origin", "POST", []string{"Sec-Fetch-Site", "same-site", "Origin", "http://localhost:3000"}, 403, "origin_not_allowed"},
 		{"behind a proxy that renames", "POST", []string{"Sec-Fetch-Site", "same-origin", "Origin", "https://rag.example"}, 200, ""},
 		{"allowed origin", "POST", []string{"Origin", "https://intranet.example", "Sec-Fetch-Site", "cross-site"}, 200, ""},
@@ -210,7 +356,7 @@ func TestHostAndOrigin(t *testing.T) {
 			if w.Code != tc.status || tc.code != "" && !strings.Contains(w.Body.String(), tc.code) {
 				t.Errorf("%d %s", w.Code, w.Body)
 			}
-			if got := w.Header().Get("Access-Control-Allow-Origin"); (got != "") != (tc.name == "allowed origin") {
+			if got := w.Header().Get("Access-Control-Allow-Origin"); (got != "") != (strings.Contains(tc.name, "allowed origin")) {
 				t.Errorf("Access-Control-Allow-Origin %q", got)
 			}
 		})

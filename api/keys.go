@@ -39,14 +39,16 @@ const keyPrefix = "rag_"
 var keyName = regexp.MustCompile(`^[\pL\pN][\pL\pN ._@-]{0,63}$`)
 
 // Keys are the keys in a file, which several processes may read while one
-// changes it, and those of the configuration. Safe for concurrent use.
+// changes it, and those of the configuration. What another process changes is
+// seen at the next call. Safe for concurrent use.
 type Keys struct {
 	path  string
 	fixed []Key
 
-	mu   sync.Mutex // guards all below
-	seen fs.FileInfo
-	keys []Key // of the file
+	mu     sync.Mutex // guards all below
+	seen   fs.FileInfo
+	keys   []Key // of the file
+	wanted bool
 }
 
 // OpenKeys returns the keys of a file, which need not exist yet, and further
@@ -57,9 +59,26 @@ func OpenKeys(path string, fixed ...Key) (*Keys, error) {
 			return nil, fmt.Errorf("api: key %q of the configuration: %w", k.Name, err)
 		}
 	}
-	k := &Keys{path: path, fixed: fixed}
+	k := &Keys{path: path, fixed: fixed, wanted: len(fixed) > 0}
 	_, err := k.List()
 	return k, err
+}
+
+// Wanted says whether there are keys, without which nobody is let in. Once there
+// was one it stays true: revoking the last key, losing the file or not being
+// able to read it must not open the door.
+func (k *Keys) Wanted() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	_ = k.reload() // tells in wanted what there is
+	return k.wanted
+}
+
+// Require makes keys wanted although there is none.
+func (k *Keys) Require() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.wanted = true
 }
 
 // Check says what is wrong with name, scopes or hash.
@@ -76,7 +95,7 @@ func (k Key) Check() error {
 		}
 	}
 	if h, err := hex.DecodeString(k.Hash); err != nil || len(h) != sha256.Size {
-		return errors.New("its hash is not a SHA-256 in hexadecimal digits; `ragserver key add` prints it")
+		return errors.New("its hash is not a SHA-256 in hexadecimal digits; `ragserver key add --print` shows it")
 	}
 	return nil
 }
@@ -91,12 +110,13 @@ func (k *Keys) List() ([]Key, error) {
 	return slices.Concat(k.keys, k.fixed), nil
 }
 
-// Find returns the key whose text is given.
+// Find returns the key whose text is given. An error says that the file cannot
+// be read; the key was then looked for among those that were read before.
 func (k *Keys) Find(text string) (Key, bool, error) {
-	all, err := k.List()
-	if err != nil {
-		return Key{}, false, err
-	}
+	k.mu.Lock()
+	err := k.reload()
+	all := slices.Concat(k.keys, k.fixed)
+	k.mu.Unlock()
 	sum := sha256.Sum256([]byte(text))
 	hash := []byte(hex.EncodeToString(sum[:]))
 	var found Key
@@ -106,20 +126,29 @@ func (k *Keys) Find(text string) (Key, bool, error) {
 			found, ok = key, true
 		}
 	}
-	return found, ok, nil
+	return found, ok, err
 }
 
-// Add makes a key, stores its hash, and returns its text, which is nowhere else.
-func (k *Keys) Add(name string, scopes ...Scope) (string, error) {
+// NewKey makes a key: its text, which is nowhere else, and what is kept of it.
+func NewKey(name string, scopes ...Scope) (text string, k Key, err error) {
 	var secret [32]byte
 	if _, err := rand.Read(secret[:]); err != nil {
-		return "", fmt.Errorf("api: making a key: %w", err)
+		return "", Key{}, fmt.Errorf("api: making a key: %w", err)
 	}
-	text := keyPrefix + hex.EncodeToString(secret[:])
+	text = keyPrefix + hex.EncodeToString(secret[:])
 	sum := sha256.Sum256([]byte(text))
-	key := Key{Name: name, Scopes: scopes, Hash: hex.EncodeToString(sum[:]), Created: time.Now().UTC().Truncate(time.Second)}
-	if err := key.Check(); err != nil {
-		return "", fmt.Errorf("api: key %q: %w", name, err)
+	k = Key{Name: name, Scopes: scopes, Hash: hex.EncodeToString(sum[:]), Created: time.Now().UTC().Truncate(time.Second)}
+	if err := k.Check(); err != nil {
+		return "", Key{}, fmt.Errorf("api: key %q: %w", name, err)
+	}
+	return text, k, nil
+}
+
+// Add makes a key, stores its hash, and returns its text.
+func (k *Keys) Add(name string, scopes ...Scope) (string, error) {
+	text, key, err := NewKey(name, scopes...)
+	if err != nil {
+		return "", err
 	}
 	return text, k.change(func(keys []Key) ([]Key, error) {
 		for _, have := range slices.Concat(keys, k.fixed) {
@@ -171,8 +200,8 @@ type keyFile struct {
 	Keys []Key `json:"keys"`
 }
 
-// reload reads the file if it is another than the one read last. The caller
-// holds mu.
+// reload reads the file if it is another than the one read last. If it cannot
+// be read, the keys that were read before stay. The caller holds mu.
 func (k *Keys) reload() error {
 	info, err := os.Stat(k.path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -180,21 +209,32 @@ func (k *Keys) reload() error {
 		return nil
 	}
 	if err != nil {
+		k.wanted = true
 		return fmt.Errorf("api: reading keys: %w", err)
 	}
 	if k.seen != nil && os.SameFile(k.seen, info) && k.seen.ModTime().Equal(info.ModTime()) && k.seen.Size() == info.Size() {
 		return nil
 	}
-	data, err := os.ReadFile(k.path)
+	keys, err := readKeys(k.path)
 	if err != nil {
-		return fmt.Errorf("api: reading keys: %w", err)
+		k.wanted = true
+		return err
+	}
+	k.seen, k.keys = info, keys
+	k.wanted = k.wanted || len(keys) > 0
+	return nil
+}
+
+func readKeys(path string) ([]Key, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("api: reading keys: %w", err)
 	}
 	keys, err := parseKeys(data)
 	if err != nil {
-		return fmt.Errorf("api: keys in %s: %w", k.path, err)
+		return nil, fmt.Errorf("api: keys in %s: %w", path, err)
 	}
-	k.seen, k.keys = info, keys
-	return nil
+	return keys, nil
 }
 
 func parseKeys(data []byte) ([]Key, error) {

@@ -143,22 +143,28 @@ func (s *Server) checkHost(r *http.Request) error {
 	if _, err := netip.ParseAddr(host); err == nil {
 		return nil
 	}
-	if s.o.Keys != nil && len(s.o.Hosts) == 0 && host != "" {
+	if host != "" && len(s.o.Hosts) == 0 && s.wantsKeys() {
 		return nil
 	}
 	return fault.New(http.StatusForbidden, "host_not_allowed",
 		"this server is not known as %q; call it by its address, or add the name to `hosts` in its configuration", host)
 }
 
-// checkOrigin refuses requests made by pages of other origins.
+// checkOrigin refuses requests made by pages of other origins. Reading is
+// refused as well: an answer costs work even if the page that asks may not see
+// it. Browsers do not name the origin of images and the like, but whether it is
+// another; what is not the API's may be asked for so: a link from elsewhere
+// leads to the page.
 func (s *Server) checkOrigin(r *http.Request) error {
+	origin, site := r.Header.Get("Origin"), r.Header.Get("Sec-Fetch-Site")
 	foreign := s.guard.Check(r) != nil
-	if origin := r.Header.Get("Origin"); !foreign && origin != "" && !slices.Contains(s.o.Origins, origin) {
-		// Reading is refused as well: an answer costs work even if the page
-		// that asks may not see it.
-		site := r.Header.Get("Sec-Fetch-Site")
+	switch {
+	case foreign, slices.Contains(s.o.Origins, origin):
+	case origin != "":
 		_, host, _ := strings.Cut(origin, "://")
 		foreign = site != "same-origin" && !strings.EqualFold(host, r.Host)
+	default:
+		foreign = (site == "cross-site" || site == "same-site") && (isAPI(r.URL.Path) || r.URL.Path == "/metrics")
 	}
 	if foreign {
 		return fault.New(http.StatusForbidden, "origin_not_allowed",

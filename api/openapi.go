@@ -165,10 +165,14 @@ func (s *spec) build(version string, routes []route, keys bool) error {
 }
 
 func (s *Server) openAPI(w http.ResponseWriter, r *http.Request) error {
+	spec := &s.spec
+	if s.wantsKeys() {
+		spec = &s.keyedSpec
+	}
 	if strings.HasSuffix(r.URL.Path, ".yaml") {
-		reply.Bytes(w, r, http.StatusOK, "application/yaml; charset=utf-8", s.spec.yaml)
+		reply.Bytes(w, r, http.StatusOK, "application/yaml; charset=utf-8", spec.yaml)
 		return nil
 	}
-	reply.Bytes(w, r, http.StatusOK, "application/json; charset=utf-8", s.spec.json)
+	reply.Bytes(w, r, http.StatusOK, "application/json; charset=utf-8", spec.json)
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -36,7 +37,10 @@ type Server struct {
 	pathway *pathway.Server
 	guard   *http.CrossOriginProtection
 	handler http.Handler
-	spec    spec
+	// spec describes the routes for callers without keys, keyedSpec for those
+	// that need one.
+	spec, keyedSpec spec
+	keysErr         atomic.Pointer[string] // why the file of keys cannot be read, "" or nil if it can
 
 	stopOnce sync.Once
 	stopping chan struct{} // closed when the server begins to stop
@@ -80,7 +84,7 @@ func New(o Options) (*Server, error) {
 	s.openai = s.newOpenAI()
 	s.pathway = s.newPathway()
 	routes := s.routes()
-	if err := s.spec.build(o.Version, routes.native, o.Keys != nil); err != nil {
+	if err := errors.Join(s.spec.build(o.Version, routes.native, false), s.keyedSpec.build(o.Version, routes.native, true)); err != nil {
 		return nil, fmt.Errorf("api: describing the routes: %w", err)
 	}
 	s.handler = s.router(routes)
@@ -179,13 +183,14 @@ func (s *Server) run(rt route, w http.ResponseWriter, r *http.Request) error {
 	if err := s.authorize(r, rt.scope); err != nil {
 		return err
 	}
-	ctx := r.Context()
+	allowed, release := s.whileAllowed(r.Context(), r, rt.scope)
+	defer release()
+	ctx := allowed
 	rc := http.NewResponseController(w)
 	if rt.limit > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, rt.limit)
 		defer cancel()
-		r = r.WithContext(ctx)
 		_ = rc.SetWriteDeadline(time.Now().Add(rt.limit + 30*time.Second))
 	} else {
 		_ = rc.SetWriteDeadline(time.Time{})
@@ -197,7 +202,11 @@ func (s *Server) run(rt route, w http.ResponseWriter, r *http.Request) error {
 		}
 		defer leave()
 	}
-	return rt.handle(w, r)
+	err := rt.handle(w, r.WithContext(ctx))
+	if why, no := errors.AsType[*fault.Error](context.Cause(allowed)); err != nil && no {
+		return why
+	}
+	return err
 }
 
 // failed tells the client, unless it is gone or its answer has begun, and the
