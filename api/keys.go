@@ -74,13 +74,6 @@ func (k *Keys) Wanted() bool {
 	return k.wanted
 }
 
-// Require makes keys wanted although there is none.
-func (k *Keys) Require() {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.wanted = true
-}
-
 // Check says what is wrong with name, scopes or hash.
 func (k Key) Check() error {
 	if !keyName.MatchString(k.Name) {

@@ -67,21 +67,15 @@ func serve(ctx context.Context, c *Config, stdout, stderr io.Writer) (err error)
 	return errors.Join(<-serving, <-running)
 }
 
-// keysFor returns the keys without which nothing is served, nil on loopback
-// with no keys made.
+// keysFor returns the keys without which nothing is served, as soon as there is
+// one. Other machines are not let in before.
 func keysFor(c *Config) (*api.Keys, error) {
 	keys, err := openKeys(c)
 	if err != nil {
 		return nil, err
 	}
-	all, err := keys.List()
-	switch {
-	case err != nil:
-		return nil, err
-	case len(all) > 0:
+	if keys.Wanted() || loopback(c.Listen) {
 		return keys, nil
-	case loopback(c.Listen):
-		return nil, nil
 	}
 	return nil, usage(fmt.Errorf("%s can be reached from other machines, and there is no key: make one with `ragserver key add NAME --data %s`, or let everyone in with --no-auth", c.Listen, c.Data))
 }
