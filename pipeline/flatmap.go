@@ -38,6 +38,7 @@ func FlatMapErr[T, U any](t *Table[T], f func(row T) ([]U, error)) *Table[U] {
 					rows, err := f(part[i].Row)
 					if err != nil {
 						w.fail(n, part[i].Key, "", err, part[i].N)
+						return
 					}
 					made[i] = rows
 				}, func(i int, err error) {

@@ -136,6 +136,28 @@ func TestFlatMapIncremental(t *testing.T) {
 	})
 }
 
+// A row whose function fails half-way gives no rows, not half of them.
+func TestFlatMapErrIncremental(t *testing.T) {
+	failing := func(r row) ([]int, error) {
+		if r.V%3 == 0 {
+			return []int{r.V}, errors.New("half of it")
+		}
+		return []int{r.V, -r.V}, nil
+	}
+	pipelinetest.Incremental(t, pipelinetest.Case[row, int]{
+		Row:  rows(),
+		Plan: func(g *Graph, in *Table[row]) *Table[int] { return FlatMapErr(in, failing) },
+		Want: func(rows []row) []int {
+			return each(rows, func(r row) []int {
+				if out, err := failing(r); err == nil {
+					return out
+				}
+				return nil
+			})
+		},
+	})
+}
+
 func TestConcatIncremental(t *testing.T) {
 	pipelinetest.Incremental(t, pipelinetest.Case[row, int]{
 		Row: rows(),

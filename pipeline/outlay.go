@@ -74,8 +74,10 @@ type outlay[T any] struct {
 	r     *run
 	n     *node
 	c     *codec.Codec[T]
-	table string // of the outbox
+	table string // of the outbox: epochs that the sink may have been given
+	aside string // the same for those that static mode has held back from it
 	floor uint64 // epoch that the sink had at the start
+	tells bool   // the sink knows what it has
 	work  *signal
 
 	held    []Change[T] // static mode: everything so far
@@ -89,12 +91,18 @@ type outlay[T any] struct {
 	batches  []*batch[T] // gathered, not taken by the sink
 	released uint64
 	taken    uint64      // the last epoch that the sink took
-	drops    []outboxKey // taken by the sink, still in the outbox
+	drops    []outboxRef // taken by the sink, still in the log
 }
 
 type outboxKey struct {
 	epoch uint64
 	part  uint32
+}
+
+// outboxRef is a record that can go.
+type outboxRef struct {
+	table string
+	key   outboxKey
 }
 
 const outboxRecord = 256 << 10 // bytes of a record of the outbox, about
@@ -138,13 +146,14 @@ func (o *outlay[T]) gather(epoch uint64, last bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.r.o.static {
-		// What was held is dropped from the outbox when this batch is taken; if
-		// it is empty, nobody will take it.
-		if len(rows) == 0 {
+		// What was held can go when this batch is taken; if it is empty, nobody
+		// will take it. A sink that cannot tell must get the same epoch once more
+		// after a crash, so for that it is the batch that is kept.
+		if o.tells && len(rows) > 0 {
+			b.saved = -1
+		} else {
 			o.dropHeld()
-			return
 		}
-		b.saved = -1
 	}
 	if len(rows) > 0 {
 		o.batches = append(o.batches, b)
@@ -166,12 +175,12 @@ func (o *outlay[T]) hold(epoch uint64, rows []Change[T]) {
 func (o *outlay[T]) save(w *changelog.Writer) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	for _, k := range o.drops {
-		w.Delete(o.table, 0, k.bytes())
+	for _, r := range o.drops {
+		w.Delete(r.table, 0, r.key.bytes())
 	}
 	o.drops = nil
 	if len(o.fresh) > 0 {
-		n := o.put(w, o.epoch, o.fresh)
+		n := o.put(w, o.aside, o.epoch, o.fresh)
 		for i := range n {
 			o.records = append(o.records, outboxKey{o.epoch, uint32(i)})
 		}
@@ -179,13 +188,13 @@ func (o *outlay[T]) save(w *changelog.Writer) {
 	}
 	for _, b := range o.batches {
 		if b.saved == 0 {
-			b.saved = o.put(w, b.epoch, b.rows)
+			b.saved = o.put(w, o.table, b.epoch, b.rows)
 		}
 	}
 }
 
-// put writes rows to the outbox, in records of bounded size.
-func (o *outlay[T]) put(w *changelog.Writer, epoch uint64, rows []Change[T]) (records int) {
+// put writes rows to a table, in records of bounded size.
+func (o *outlay[T]) put(w *changelog.Writer, table string, epoch uint64, rows []Change[T]) (records int) {
 	o.b = o.b[:0]
 	for i := range rows {
 		k := rows[i].Key.Bytes()
@@ -195,7 +204,7 @@ func (o *outlay[T]) put(w *changelog.Writer, epoch uint64, rows []Change[T]) (re
 		o.b = o.c.Append(append(o.b, 0, 0, 0, 0), &rows[i].Row)
 		binary.LittleEndian.PutUint32(o.b[at:], uint32(len(o.b)-at-4))
 		if len(o.b) >= outboxRecord || i == len(rows)-1 {
-			w.Put(o.table, 0, outboxKey{epoch, uint32(records)}.bytes(), o.b)
+			w.Put(table, 0, outboxKey{epoch, uint32(records)}.bytes(), o.b)
 			records++
 			o.b = o.b[:0]
 		}
@@ -203,49 +212,66 @@ func (o *outlay[T]) put(w *changelog.Writer, epoch uint64, rows []Change[T]) (re
 	return records
 }
 
-// loadOutbox takes up what the sink had not taken when the last run ended.
+// loadOutbox takes up what the sink had not taken when the last run ended. What
+// it may have been given goes out again as the epochs it was, so that it can
+// recognise them; what static mode had held back, static mode goes on holding.
 func (o *outlay[T]) loadOutbox(applied uint64) error {
 	if o.r.log == nil {
 		return nil
 	}
-	parts := map[outboxKey][]Change[T]{}
-	err := loadTable(o.r.log, o.table, nil, func(key, value []byte) error {
+	given, parts, err := o.loadParts(o.table, applied)
+	if err != nil {
+		return err
+	}
+	held, heldParts, err := o.loadParts(o.aside, applied)
+	if err != nil {
+		return err
+	}
+	for i, k := range given {
+		o.sendAgain(k, parts[i])
+	}
+	for i, k := range held {
+		if o.r.o.static {
+			o.held = append(o.held, heldParts[i]...)
+			o.records = append(o.records, k)
+			continue
+		}
+		// A streaming run has no last epoch to hold it for. It saves it again as
+		// its own, for the sink is about to be given it.
+		o.drops = append(o.drops, outboxRef{o.aside, k})
+		o.sendAgain(k, heldParts[i]).saved = 0
+	}
+	return nil
+}
+
+// loadParts reads the records of a table in order, without those that the sink
+// has.
+func (o *outlay[T]) loadParts(table string, applied uint64) (keys []outboxKey, parts [][]Change[T], err error) {
+	err = loadTable(o.r.log, table, nil, func(key, value []byte) error {
 		if len(key) != 12 {
 			return errDamagedState
 		}
 		k := outboxKey{binary.BigEndian.Uint64(key), binary.BigEndian.Uint32(key[8:])}
 		if k.epoch <= applied {
-			o.drops = append(o.drops, k)
+			o.drops = append(o.drops, outboxRef{table, k})
 			return nil
 		}
 		rows, err := o.decode(value)
-		parts[k] = rows
+		keys, parts = append(keys, k), append(parts, rows)
 		return err
 	})
-	if err != nil {
-		return err
+	return keys, parts, err
+}
+
+// sendAgain adds a part of an epoch to the batches. Parts come in order.
+func (o *outlay[T]) sendAgain(k outboxKey, rows []Change[T]) *batch[T] {
+	if n := len(o.batches); n == 0 || o.batches[n-1].epoch != k.epoch {
+		o.batches = append(o.batches, &batch[T]{epoch: k.epoch})
 	}
-	keys := make([]outboxKey, 0, len(parts))
-	for k := range parts {
-		keys = append(keys, k)
-	}
-	slices.SortFunc(keys, func(a, b outboxKey) int {
-		return slices.Compare(a.bytes(), b.bytes())
-	})
-	for _, k := range keys {
-		if o.r.o.static {
-			o.held = append(o.held, parts[k]...)
-			o.records = append(o.records, k)
-			continue
-		}
-		if n := len(o.batches); n == 0 || o.batches[n-1].epoch != k.epoch {
-			o.batches = append(o.batches, &batch[T]{epoch: k.epoch})
-		}
-		b := o.batches[len(o.batches)-1]
-		b.rows = append(b.rows, parts[k]...)
-		b.saved = int(k.part) + 1
-	}
-	return nil
+	b := o.batches[len(o.batches)-1]
+	b.rows = append(b.rows, rows...)
+	b.saved = int(k.part) + 1
+	return b
 }
 
 func (o *outlay[T]) decode(value []byte) (rows []Change[T], err error) {
@@ -304,7 +330,7 @@ func (o *outlay[T]) took(b *batch[T]) {
 	defer o.mu.Unlock()
 	o.batches, o.taken = o.batches[1:], b.epoch
 	for i := range b.saved {
-		o.drops = append(o.drops, outboxKey{b.epoch, uint32(i)})
+		o.drops = append(o.drops, outboxRef{o.table, outboxKey{b.epoch, uint32(i)}})
 	}
 	if b.saved < 0 {
 		o.dropHeld()
@@ -320,7 +346,9 @@ func (o *outlay[T]) tookUpTo() uint64 {
 // dropHeld takes what static mode has held back out of the outbox, and what was
 // on its way there. REQUIRES: o.mu.
 func (o *outlay[T]) dropHeld() {
-	o.drops = append(o.drops, o.records...)
+	for _, k := range o.records {
+		o.drops = append(o.drops, outboxRef{o.aside, k})
+	}
 	o.records, o.fresh = nil, nil
 }
 

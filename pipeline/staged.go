@@ -36,6 +36,7 @@ func (s *staging[T]) recover(ctx context.Context) error {
 	if err := s.sink.Recover(ctx, position); err != nil {
 		return fmt.Errorf("pipeline: sink %s: go back to the last commit: %w", s.n, err)
 	}
+	s.tells = true // by its position
 	return s.loadOutbox(0)
 }
 

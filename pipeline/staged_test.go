@@ -161,8 +161,9 @@ func checkHistory(t *testing.T, when string, lines []string) {
 // once, whatever the machine stops at, and one that cannot may ignore those
 // that it had.
 func TestSinkExactlyOnceByEpoch(t *testing.T) {
-	for stopAt := 1; ; stopAt++ {
-		sink := &pipelinetest.Collect[groupSum]{OneRowAKey: true, Forgetful: stopAt%2 == 0}
+	for i := 4; ; i++ {
+		stopAt, forgetful, static := i/4, i%2 == 0, i%4 < 2
+		sink := &pipelinetest.Collect[groupSum]{OneRowAKey: true, Forgetful: forgetful}
 		life := func(fs *pipelinetest.CrashFS, opts ...Option) error {
 			g := New(append(opts, StateOn(fs, "state"), EpochEvery(time.Nanosecond))...)
 			To(foldByGroup(From(g, "in", counted{20})), "out", sink)
@@ -174,6 +175,7 @@ func TestSinkExactlyOnceByEpoch(t *testing.T) {
 			stop()
 			return <-done
 		}
+		when := fmt.Sprintf("stopped at operation %d, forgetful: %v, then static: %v", stopAt, forgetful, static)
 		fs := pipelinetest.NewCrashFS(uint64(stopAt))
 		fs.StopAt(stopAt)
 		life(fs)
@@ -182,18 +184,18 @@ func TestSinkExactlyOnceByEpoch(t *testing.T) {
 			fs = fs.Restart(uint64(stopAt))
 			// What the first life left behind is taken up in either mode.
 			opts := []Option{Workers(1 + stopAt%3)}
-			if stopAt%3 == 0 {
+			if static {
 				opts = append(opts, Static())
 			}
 			if err := life(fs, opts...); err != nil {
-				t.Fatalf("stopped at operation %d: %v", stopAt, err)
+				t.Fatalf("%s: %v", when, err)
 			}
 		}
 		var lines []string
 		for text := range sink.Rows() {
 			lines = append(lines, "+1 "+text)
 		}
-		checkHistory(t, fmt.Sprintf("stopped at operation %d", stopAt), lines)
+		checkHistory(t, when, lines)
 		if !crashed {
 			return
 		}

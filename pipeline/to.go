@@ -52,7 +52,7 @@ func addSink[T any](t *Table[T], op, name string, make func(*outlay[T]) sinkRun)
 		w.ends = append(w.ends, func(uint64) { col.settle() })
 	}
 	n.sink = func(r *run) sinkRun {
-		return make(&outlay[T]{r: r, n: n, c: c, table: n.tableName("outbox"), work: newSignal()})
+		return make(&outlay[T]{r: r, n: n, c: c, table: n.tableName("outbox"), aside: n.tableName("held"), work: newSignal()})
 	}
 }
 
@@ -62,7 +62,6 @@ func addSink[T any](t *Table[T], op, name string, make func(*outlay[T]) sinkRun)
 type applying[T any] struct {
 	*outlay[T]
 	sink  Sink[T]
-	tells bool   // the sink knows what it has
 	saved uint64 // what the log says under takenKey
 }
 

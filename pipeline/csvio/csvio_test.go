@@ -140,6 +140,44 @@ func TestLargeFile(t *testing.T) {
 	}
 }
 
+// TestOverwrittenInTheMiddle: beyond the length up to which a file is recognised
+// by all of its bytes, what does not look appended to is compared whole.
+func TestOverwrittenInTheMiddle(t *testing.T) {
+	for how, replace := range map[string]func(t *testing.T, name, text string){
+		"in place": func(t *testing.T, name, text string) { write(t, name, text) },
+		"by another file": func(t *testing.T, name, text string) {
+			write(t, name+".tmp", text+"more,1\n")
+			if err := os.Rename(name+".tmp", name); err != nil {
+				t.Fatal(err)
+			}
+		},
+	} {
+		t.Run(how, func(t *testing.T) {
+			name := filepath.Join(t.TempDir(), "a.csv")
+			line := "somebody with a long name,00001\n"
+			text := "name,age\n" + strings.Repeat(line, 3<<20/len(line))
+			write(t, name, text)
+			in := read[person](t, name, Keep())
+			before := len(in.Table())
+			half := len("name,age\n") + len(text)/len(line)/2*len(line)
+			replace(t, name, text[:half]+"somebody with a long name,00002\n"+text[half+len(line):])
+			in = in.Restart(true)
+			if err := Source[person](name, Keep()).Run(context.Background(), in); err != nil {
+				t.Fatal(err)
+			}
+			older := 0
+			for _, p := range in.Table() {
+				if p.Age == 2 {
+					older++
+				}
+			}
+			if older != 1 || len(in.Table()) < before {
+				t.Errorf("%d of %d rows have what was written over the old, %d were there", older, len(in.Table()), before)
+			}
+		})
+	}
+}
+
 func TestBadRecords(t *testing.T) {
 	dir := t.TempDir()
 	name := filepath.Join(dir, "a.csv")

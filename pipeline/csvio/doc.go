@@ -15,7 +15,9 @@
 //
 // [Read] follows files, in a folder, under a glob or one, or reads them once
 // in static mode: what is appended becomes new rows, what is rewritten or
-// deleted is retracted. Strings of a row share memory with the
+// deleted is retracted. One change goes unnoticed: in a file of more than 1 MB,
+// behind the first and before the last 64 KB, bytes overwritten in place while
+// the same file also grows. Strings of a row share memory with the
 // block of the file that they were read from; who keeps one for long clones it.
 //
 // [Write] appends the change stream of a table to a file, with two more columns:

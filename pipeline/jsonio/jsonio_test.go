@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -212,11 +213,22 @@ func FuzzEncode(f *testing.F) {
 func compare[T any](t *testing.T, row T) {
 	want, werr := json.Marshal(row)
 	got, err := appendRow(nil, flatten[T](), &row)
-	if (err != nil) != (werr != nil) {
-		t.Fatalf("%+v: %v, encoding/json says %v", row, err, werr)
+	if err != nil {
+		t.Fatalf("%+v: %v", row, err)
 	}
-	if err == nil && string(got) != string(want[:len(want)-1])+"," {
+	if werr == nil && string(got) != string(want[:len(want)-1])+"," {
 		t.Fatalf("%+v was written as %s, by encoding/json as %s", row, got, want)
+	}
+}
+
+func TestNumbersWithoutJSON(t *testing.T) {
+	type measured struct {
+		A, B, C, D float64
+	}
+	row := measured{math.NaN(), math.Inf(1), math.Inf(-1), -2.5}
+	got, err := appendRow(nil, flatten[measured](), &row)
+	if want := `{"A":"NaN","B":"Infinity","C":"-Infinity","D":-2.5,`; err != nil || string(got) != want {
+		t.Errorf("%s, %v", got, err)
 	}
 }
 
@@ -227,7 +239,7 @@ func TestOddRows(t *testing.T) {
 		t.Fatal(err)
 	}
 	var changes []pipeline.Change[any]
-	for _, row := range []any{7, "x", []int{1}, struct{}{}, nil, map[string]int{"a": 1}} {
+	for _, row := range []any{7, "x", []int{1}, struct{}{}, nil, map[string]int{"a": 1}, math.NaN()} {
 		changes = append(changes, pipeline.Change[any]{Row: row, N: 1})
 	}
 	if err := s.Stage(context.Background(), 1, changes); err != nil {
@@ -238,8 +250,8 @@ func TestOddRows(t *testing.T) {
 	}
 	s.Close()
 	b, _ := os.ReadFile(name)
-	want := []string{`{"value":7,`, `{"value":"x",`, `{"value":[1],`, `{`, `{"value":null,`, `{"a":1,`, ``}
-	for i := range want[:6] {
+	want := []string{`{"value":7,`, `{"value":"x",`, `{"value":[1],`, `{`, `{"value":null,`, `{"a":1,`, `{"error":"json: unsupported value: NaN",`, ``}
+	for i := range want[:7] {
 		want[i] += `"time":1,"diff":1}`
 	}
 	if got := strings.Split(string(b), "\n"); !slices.Equal(got, want) {

@@ -18,7 +18,9 @@ import (
 // Write appends the changes of a table to the file path: one object a line,
 // with the members of the row, "time" (the epoch) and "diff" (+1 or −1). A row
 // that is not an object in JSON stands in the member "value". Within an epoch
-// retractions come first. With the graph's state, what is in the file after a
+// retractions come first. Float64 members that JSON has no number for are the
+// strings "NaN", "Infinity" and "-Infinity"; of a row that encoding/json cannot
+// write, the member "error" says why. With the graph's state, what is in the file after a
 // crash and restart is what would be there without. Without state, or
 // in the first run with it, the file begins anew.
 func Write[T any](t *pipeline.Table[T], path string) {
@@ -69,7 +71,13 @@ func appendRow[T any](b []byte, f *flat, row *T) ([]byte, error) {
 	}
 	text, err := json.Marshal(row)
 	if err != nil {
-		return nil, err
+		// The row is there all the same, and its retraction will look alike: what
+		// ends the run would end every later one too.
+		if text, err = json.Marshal(struct {
+			Error string `json:"error"`
+		}{err.Error()}); err != nil {
+			return nil, err
+		}
 	}
 	if len(text) == 0 {
 		return nil, errors.New("it has no JSON")
@@ -100,11 +108,18 @@ func (f *flat) encode(b []byte, p unsafe.Pointer) (_ []byte, ok bool) {
 		case reflect.Bool:
 			b = strconv.AppendBool(b, *(*bool)(at))
 		case reflect.Float64:
-			v := *(*float64)(at)
-			if a := math.Abs(v); a != 0 && (a < 1e-6 || a >= 1e21) || math.IsNaN(v) {
+			switch v := *(*float64)(at); {
+			case math.IsNaN(v):
+				b = append(b, `"NaN"`...)
+			case math.IsInf(v, 1):
+				b = append(b, `"Infinity"`...)
+			case math.IsInf(v, -1):
+				b = append(b, `"-Infinity"`...)
+			case v != 0 && (math.Abs(v) < 1e-6 || math.Abs(v) >= 1e21):
 				return nil, false
+			default:
+				b = strconv.AppendFloat(b, v, 'f', -1, 64)
 			}
-			b = strconv.AppendFloat(b, v, 'f', -1, 64)
 		case reflect.Int:
 			b = strconv.AppendInt(b, int64(*(*int)(at)), 10)
 		case reflect.Int64:

@@ -7,7 +7,8 @@
 // ignore) or a glob. A file is read once, or followed: what is appended is read
 // from where the last reading ended; a file that was rewritten has its rows
 // retracted, and is read again. It counts as appended to if what was read of it
-// is unchanged: up to 1 MB all of it, beyond that its first and last 64 KB.
+// is unchanged. All of it is compared, except in a file of more than 1 MB that is
+// still the same file and has grown: of that only the first and the last 64 KB.
 //
 // To be able to retract rows, what was read is kept in the source's state, as
 // compressed text, and read again when the time comes. It is not kept in static

@@ -1,6 +1,7 @@
 package rowfile
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -9,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/zeebo/xxh3"
@@ -169,6 +171,7 @@ func (r *reader[T]) changed(ctx context.Context, file fsio.File) error {
 		f = &fileState{Kept: r.keepText}
 		r.files[file.Path] = f
 	}
+	before := f.File
 	f.File = file
 	delete(r.tails, file.Path)
 	if file.Problem != "" {
@@ -185,7 +188,8 @@ func (r *reader[T]) changed(ctx context.Context, file fsio.File) error {
 		return r.save(f)
 	}
 	defer h.Close()
-	print, err := r.appended(ctx, f, h)
+	grown := file.Size > before.Size && file.Device == before.Device && file.Inode == before.Inode
+	print, err := r.appended(ctx, f, h, grown)
 	if err == nil {
 		err = r.read(ctx, f, h, print)
 	}
@@ -204,15 +208,21 @@ func (r *reader[T]) changed(ctx context.Context, file fsio.File) error {
 var errUnreadable = errors.New("cannot be read")
 
 // appended finds out whether a file was only appended to, and makes it a new
-// one if not. It returns the fingerprint of what was read.
-func (r *reader[T]) appended(ctx context.Context, f *fileState, h *os.File) (*fingerprint, error) {
+// one if not. It returns the fingerprint of what was read. A file that has grown
+// is believed by its fingerprint: logs grow by the second, and to read all of a
+// long one each time would never end.
+func (r *reader[T]) appended(ctx context.Context, f *fileState, h *os.File, grown bool) (*fingerprint, error) {
 	if f.Gone {
 		r.renew(f)
 		return newFingerprint(), nil
 	}
 	print, err := printOf(h, f.Offset)
+	same := err == nil && print.sum() == f.Print
+	if same && !grown && f.Kept && f.Offset > fullPrint {
+		same, err = r.sameText(f, h)
+	}
 	switch {
-	case err == nil && print.sum() == f.Print || f.Offset == 0 && f.Chunks == 0:
+	case err == nil && same || f.Offset == 0 && f.Chunks == 0:
 		if len(f.Tail) > 0 { // the record may have become longer
 			return print, r.parse(f, f.Offset, f.Line, f.Tail, true, -1, nil)
 		}
@@ -230,6 +240,26 @@ func (r *reader[T]) appended(ctx context.Context, f *fileState, h *os.File) (*fi
 	default:
 		return nil, r.notKept(f, "rewritten")
 	}
+}
+
+// sameText compares a file with all the text of it that was kept.
+func (r *reader[T]) sameText(f *fileState, h *os.File) (bool, error) {
+	var b []byte
+	for i := f.First; i < f.Chunks; i++ {
+		c, err := r.loadChunk(f, i)
+		if err != nil {
+			return false, err
+		}
+		b = slices.Grow(b[:0], len(c.text))[:len(c.text)]
+		// ReadAt may say io.EOF with a whole read that ends at the end.
+		if n, err := h.ReadAt(b, c.offset); n < len(b) {
+			return false, err
+		}
+		if !bytes.Equal(b, c.text) {
+			return false, nil
+		}
+	}
+	return true, nil
 }
 
 // renew takes the file for a new one; the rows of the old one stay.
