@@ -93,7 +93,7 @@ func (s *Server) recoverPanics(next http.Handler) http.Handler {
 			if ww, ok := w.(middleware.WrapResponseWriter); ok && ww.Status() != 0 {
 				panic(http.ErrAbortHandler) // so that the client sees a broken reply and not a short one
 			}
-			s.failed(w, r, fmt.Errorf("panic: %v", p), failJSON)
+			s.refuse(w, r, fmt.Errorf("panic: %v", p))
 		}()
 		next.ServeHTTP(w, r)
 	})
@@ -110,14 +110,14 @@ func (s *Server) secure(next http.Handler) http.Handler {
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		h.Set("Content-Security-Policy", apiCSP)
 		if err := s.checkHost(r); err != nil {
-			s.failed(w, r, err, failJSON)
+			s.refuse(w, r, err)
 			return
 		}
 		if answered := s.cors(w, r); answered {
 			return
 		}
 		if err := s.checkOrigin(r); err != nil {
-			s.failed(w, r, err, failJSON)
+			s.refuse(w, r, err)
 			return
 		}
 		if isAPI(r.URL.Path) {

@@ -41,6 +41,9 @@ type Server struct {
 	// that need one.
 	spec, keyedSpec spec
 	keysErr         atomic.Pointer[string] // why the file of keys cannot be read, "" or nil if it can
+	// pathways are the paths of Pathway's contract, which shares /v1 with
+	// OpenAI's.
+	pathways map[string]bool
 
 	stopOnce sync.Once
 	stopping chan struct{} // closed when the server begins to stop
@@ -84,6 +87,10 @@ func New(o Options) (*Server, error) {
 	s.openai = s.newOpenAI()
 	s.pathway = s.newPathway()
 	routes := s.routes()
+	s.pathways = map[string]bool{}
+	for _, rt := range routes.pathway {
+		s.pathways[rt.path] = true
+	}
 	if err := errors.Join(s.spec.build(o.Version, routes.native, false), s.keyedSpec.build(o.Version, routes.native, true)); err != nil {
 		return nil, fmt.Errorf("api: describing the routes: %w", err)
 	}
@@ -172,15 +179,19 @@ func (s *Server) mount(r chi.Router, routes []route, fail failure) {
 
 // guarded wraps a route's handler in what bounds it.
 func (s *Server) guarded(rt route, fail failure) http.Handler {
+	check := checks(rt)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if err := s.run(rt, w, r); err != nil {
+		if err := s.run(rt, check, w, r); err != nil {
 			s.failed(w, r, err, fail)
 		}
 	})
 }
 
-func (s *Server) run(rt route, w http.ResponseWriter, r *http.Request) error {
+func (s *Server) run(rt route, check func(*http.Request) error, w http.ResponseWriter, r *http.Request) error {
 	if err := s.authorize(r, rt.scope); err != nil {
+		return err
+	}
+	if err := check(r); err != nil {
 		return err
 	}
 	allowed, release := s.whileAllowed(r.Context(), r, rt.scope)
@@ -236,19 +247,30 @@ func (s *Server) failed(w http.ResponseWriter, r *http.Request, err error, fail 
 	fail(w, r, f)
 }
 
-// oddMethod answers methods that no route of HTTP's usual ones could have.
-func (s *Server) oddMethod(w http.ResponseWriter, r *http.Request) {
-	s.failed(w, r, fault.New(http.StatusMethodNotAllowed, "method_not_allowed", "there is no method %.20q here", r.Method), failJSON)
+// refuse fails a request that has come to no route's handler, in the way of the
+// protocol that its path belongs to.
+func (s *Server) refuse(w http.ResponseWriter, r *http.Request, err error) {
+	fail := failure(failJSON)
+	switch p := r.URL.Path; {
+	case s.pathways[p]:
+		fail = pathway.Fail
+	case strings.HasPrefix(p, "/v1/"):
+		fail = openai.Fail
+	}
+	s.failed(w, r, err, fail)
 }
 
-// page serves what is not the API's.
+// oddMethod answers methods that no route of HTTP's usual ones could have.
+func (s *Server) oddMethod(w http.ResponseWriter, r *http.Request) {
+	s.refuse(w, r, fault.New(http.StatusMethodNotAllowed, "method_not_allowed", "there is no method %.20q here", r.Method))
+}
+
+// page serves what is not the API's: pages are read, so whatever else is sent to
+// an unknown path was meant for the API.
 func (s *Server) page(w http.ResponseWriter, r *http.Request) {
-	if s.o.Page == nil || isAPI(r.URL.Path) {
-		fail := failure(failJSON)
-		if strings.HasPrefix(r.URL.Path, "/v1/") {
-			fail = openai.Fail
-		}
-		s.failed(w, r, fault.New(http.StatusNotFound, "not_found", "there is nothing at %s; /openapi.json lists the routes", r.URL.Path), fail)
+	reads := r.Method == http.MethodGet || r.Method == http.MethodHead
+	if s.o.Page == nil || isAPI(r.URL.Path) || !reads {
+		s.refuse(w, r, fault.New(http.StatusNotFound, "not_found", "there is nothing at %.200s; /openapi.json lists the routes", r.URL.Path))
 		return
 	}
 	s.o.Page.ServeHTTP(w, r)
