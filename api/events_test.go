@@ -175,7 +175,7 @@ func TestEventsSlowClient(t *testing.T) {
 		if w := call(t, s, "GET", "/api/events", ""); w.Code != 503 {
 			t.Fatalf("the client has left already: %d", w.Code)
 		}
-		time.Sleep(31 * time.Second) // the bubble's clock
+		time.Sleep(31 * time.Second) // by the bubble's clock: longer than one event may take
 		synctest.Wait()
 		if e.followers != 0 || len(s.gates.streams.slots) != 0 {
 			t.Errorf("%d readers of the feed, %d open feeds", e.followers, len(s.gates.streams.slots))

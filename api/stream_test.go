@@ -306,7 +306,7 @@ func TestKeepAlive(t *testing.T) {
 		if s.Started() {
 			t.Error("the stream has started by itself")
 		}
-		time.Sleep(3*sse.KeepAlive + time.Second)
+		time.Sleep(3*sse.KeepAlive + time.Second) // by the bubble's clock
 		synctest.Wait()
 		if !s.Started() {
 			t.Error("the stream has not started")

@@ -69,7 +69,7 @@ func TestPutWaits(t *testing.T) {
 		if r := decode[Ready](t, 200, w, w.Body.String()); r.Pending != 2 {
 			t.Errorf("%+v", r)
 		}
-		go func() { time.Sleep(time.Second); close(e.hold) }()
+		time.AfterFunc(time.Second, func() { close(e.hold) }) // by the bubble's clock
 		w = call(t, s, "PUT", "/api/sources/uploads/documents/c.md?wait=live", "text")
 		if out := decode[Written](t, 200, w, w.Body.String()); out.State != "live" || out.Epoch == 0 {
 			t.Errorf("%+v", out)
@@ -210,7 +210,7 @@ func TestSlowUpload(t *testing.T) {
 		go func() { served <- s.Serve(ctx, ln, time.Second) }()
 		fmt.Fprintf(client, "PUT /api/sources/uploads/documents/slow.txt?wait=live HTTP/1.1\r\nHost: localhost\r\nContent-Length: 20\r\n\r\n")
 		for range 20 {
-			time.Sleep(20 * time.Second)
+			time.Sleep(20 * time.Second) // by the bubble's clock: more than a body may take in all, less than a pause may last
 			if _, err := io.WriteString(client, "x"); err != nil {
 				t.Fatal(err)
 			}
