@@ -270,7 +270,7 @@ func (s *Server) stats(w http.ResponseWriter, r *http.Request) error {
 	out := Stats{
 		Version: s.o.Version, Collection: c.Name, Epoch: st.Epoch, Documents: st.Documents, Chunks: st.Chunks,
 		Embedded: st.Embedded, Pending: pending, States: stateNames(counts), DiskBytes: st.DiskBytes, HeapBytes: st.HeapBytes,
-		Embedder: c.Space.Name, Model: c.Model, Models: s.modelNames(), UptimeS: math.Round(s.uptime().Seconds()*1000) / 1000,
+		Embedder: c.Space.Name, Model: c.Model, Models: s.modelNames(), Collections: s.collectionNames(), UptimeS: math.Round(s.uptime().Seconds()*1000) / 1000,
 	}
 	if plan && c.Explain != nil {
 		out.Plan = c.Explain()

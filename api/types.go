@@ -207,21 +207,22 @@ type FeedEvent struct {
 
 // Stats answers GET /api/stats.
 type Stats struct {
-	Version    string         `json:"version"`
-	Collection string         `json:"collection"`
-	Epoch      uint64         `json:"epoch"`
-	Documents  int            `json:"documents" doc:"Live ones."`
-	Chunks     int            `json:"chunks"`
-	Embedded   int            `json:"embedded" doc:"Chunks that have a vector."`
-	Pending    int            `json:"pending" doc:"Documents found, parsing or embedding."`
-	States     map[string]int `json:"states"`
-	DiskBytes  int64          `json:"disk_bytes"`
-	HeapBytes  int64          `json:"heap_bytes"`
-	Embedder   string         `json:"embedder"`
-	Model      string         `json:"model,omitempty" doc:"Empty: answers are extractive."`
-	Models     []string       `json:"models"`
-	Plan       string         `json:"plan,omitempty" doc:"The pipeline's plan, with ?plan=true."`
-	UptimeS    float64        `json:"uptime_s"`
+	Version     string         `json:"version"`
+	Collection  string         `json:"collection"`
+	Epoch       uint64         `json:"epoch"`
+	Documents   int            `json:"documents" doc:"Live ones."`
+	Chunks      int            `json:"chunks"`
+	Embedded    int            `json:"embedded" doc:"Chunks that have a vector."`
+	Pending     int            `json:"pending" doc:"Documents found, parsing or embedding."`
+	States      map[string]int `json:"states"`
+	DiskBytes   int64          `json:"disk_bytes"`
+	HeapBytes   int64          `json:"heap_bytes"`
+	Embedder    string         `json:"embedder"`
+	Model       string         `json:"model,omitempty" doc:"Empty: answers are extractive."`
+	Models      []string       `json:"models"`
+	Collections []string       `json:"collections" doc:"All of the server's, the default one first."`
+	Plan        string         `json:"plan,omitempty" doc:"The pipeline's plan, with ?plan=true."`
+	UptimeS     float64        `json:"uptime_s"`
 }
 
 // Ready answers GET /ready.

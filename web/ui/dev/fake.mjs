@@ -98,7 +98,7 @@ const stats = () => {
   for (const d of all) states[d.state] = (states[d.state] ?? 0) + 1;
   return {
     version: '0.1.0', collection: 'default', epoch, documents: all.filter((d) => d.live).length, chunks: all.reduce((a, d) => a + d.chunks, 0), embedded: all.reduce((a, d) => a + d.chunks, 0),
-    pending: all.filter((d) => ['found', 'parsing', 'embedding'].includes(d.state)).length, states, disk_bytes: 48_300_000, heap_bytes: 61_000_000, embedder: 'builtin-256', model, models: model ? [model, 'claude'] : [], uptime_s: process.uptime(),
+    pending: all.filter((d) => ['found', 'parsing', 'embedding'].includes(d.state)).length, states, disk_bytes: 48_300_000, heap_bytes: 61_000_000, embedder: 'builtin-256', model, models: model ? [model, 'claude'] : [], collections: ['default'], uptime_s: process.uptime(),
   };
 };
 

@@ -13,8 +13,11 @@ const button = (n: number) => Object.assign(document.createElement('button'), { 
 
 describe('rendering', () => {
   it('puts headings below those of the page', () => {
-    expect(show('# A\n\n###### B')).toContain('<h3>A</h3>');
-    expect(show('###### B')).toContain('<h6>B</h6>');
+    expect(show('# A\n\n### B\n\n###### C')).toMatch(/<h3[^>]*>A<\/h3>[^]*<h5[^>]*>B<\/h5>[^]*<h6[^>]*>C<\/h6>/);
+    expect(show('A\n\n## B')).toMatch(/<h3[^>]*>B<\/h3>/); // none is left out
+  });
+  it('lets every block run as its language does, and code from left to right', () => {
+    expect(show('مرحبا\n\n- [1]\n\n| a |\n|---|\n| b |\n\n```\nx\n```')).toMatch(/<p dir="auto">[^]*<ul dir="auto">[^]*<div [^>]*dir="auto"><table>[^]*<pre [^>]*dir="ltr"/);
   });
   it('makes marks buttons, but not in code', () => {
     const text = place('See [1] and `a[1]`.\n\n```\nb[1]\n```\n\n| x [2] |\n|---|\n| y |', () => true);

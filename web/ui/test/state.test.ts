@@ -7,7 +7,7 @@ import { DocumentStore } from '../src/state/documents';
 import { Feed } from '../src/state/feed';
 import { FreshnessStore } from '../src/state/freshness';
 import { formatRoute, parseRoute, type Route } from '../src/state/route';
-import { suggestions } from '../src/state/server';
+import { heading, spread, topics } from '../src/state/topics';
 import { Uploads } from '../src/state/uploads';
 
 const source = (n: number, more: Partial<Source> = {}): Source => ({
@@ -436,9 +436,42 @@ describe('addresses', () => {
   });
 });
 
-it('suggestions ask about different documents', () => {
-  expect(suggestions([])).toEqual([]);
-  const list = suggestions([doc('1', { title: 'Lease' }), doc('2', { title: 'Lease' }), doc('3', { title: '' }), doc('4', { title: 'x'.repeat(99) }), doc('5', { title: 'Minutes' })]);
-  expect(list.map((s) => s.document.id)).toEqual(['1', '3', '5']);
-  expect(list[0]!.question).toContain('“Lease”');
+it('topics are headings of different documents, in their own words', async () => {
+  expect(heading('# Lease\n\n## 2. Term\n\nText\n\n## § 5 Notice period:\n\n### 7\n', 'Lease')).toBe('Notice period');
+  expect(heading('# دليل\n\n## مدة الإجازة\n', 'دليل')).toBe('مدة الإجازة');
+  expect(heading('no heading # at all\n#hashtag', 'x')).toBe('');
+  expect(heading('## **Bold** and [linked](http://x)\n', 'x')).toBe('Bold and linked');
+  const docs = [doc('1', { title: 'Lease' }), doc('2', { title: 'Lease' }), doc('3', { title: '' }), doc('4', { title: 'Gone' }), doc('5', { title: 'Minutes' })];
+  const texts: Record<string, string> = { '1': '## Notice period', '2': '## Never asked for', '3': 'plain', '5': '## Notice period\n## Kestrel' };
+  const list = await topics(docs, async (d) => {
+    if (!(d.id in texts)) throw new Error('gone');
+    return texts[d.id]!;
+  });
+  expect(list.map((t) => [t.text, t.document.id])).toEqual([['Notice period', '1']]);
+  expect(await topics([], async () => '')).toEqual([]);
+  expect(spread(docs, 2).map((d) => d.id)).toEqual(['1', '4']);
+});
+
+it('a page of another collection stays in it: addresses, calls, conversations', async () => {
+  history.replaceState(null, '', '/?collection=handbook');
+  vi.resetModules();
+  try {
+    const { formatRoute } = await import('../src/state/route');
+    expect(formatRoute({ screen: 'chat', conversation: 'x', reader: { document: 'd', start: 1, end: 2 } })).toBe('/d/d?start=1&end=2&c=x&collection=handbook');
+    const { api } = await import('../src/api/client');
+    const asked: string[] = [];
+    vi.stubGlobal('fetch', async (u: string, init?: RequestInit) => (asked.push(u + (init?.body ?? '')), new Response('{}')));
+    await Promise.all([api.stats(), api.sources(), api.documents({ limit: 3 }), api.document('d'), api.text('d', { start: 1 }), api.search('q', 3), api.remove('d')]);
+    for (const call of asked) expect(call).toMatch(/[?&]collection=handbook|"collection":"handbook"/);
+    expect(asked.length).toBe(7);
+    const { Conversations } = await import('../src/state/conversations');
+    const c = new Conversations(localStorage);
+    c.ask(null, 'Q?');
+    c.flush();
+    expect(Object.keys(localStorage).some((k) => k.startsWith('ragserver.in.handbook.conversation.'))).toBe(true);
+  } finally {
+    vi.unstubAllGlobals();
+    history.replaceState(null, '', '/');
+    vi.resetModules();
+  }
 });

@@ -28,6 +28,9 @@ export const prefix = import.meta.env.PROD
   ? new URL(/* @vite-ignore */ '..', import.meta.url).pathname.replace(/\/$/, '')
   : '';
 
+/** The collection that this page is about, '' for the default one; another one is another page. */
+export const collection = typeof location === 'undefined' ? '' : (new URLSearchParams(location.search).get('collection') ?? '');
+
 const keyName = 'ragserver.key';
 
 export const apiKey = {
@@ -139,9 +142,10 @@ async function json<T>(path: string, init?: RequestInit): Promise<T> {
   }
 }
 
-function query(values: Record<string, string | number | undefined>): string {
+/** The query string of a call; every one of them is about the page's collection. */
+export function query(values: Record<string, string | number | undefined>): string {
   const q = new URLSearchParams();
-  for (const [name, value] of Object.entries(values)) {
+  for (const [name, value] of Object.entries({ ...values, collection })) {
     if (value !== undefined && value !== '') q.set(name, String(value));
   }
   const s = q.toString();
@@ -159,11 +163,11 @@ export interface ListFilter {
 const segment = encodeURIComponent;
 
 export const api = {
-  stats: (signal?: AbortSignal) => json<Stats>('/api/stats', { signal }),
-  sources: (signal?: AbortSignal) => json<SourceInfo[]>('/api/sources', { signal }),
+  stats: (signal?: AbortSignal) => json<Stats>('/api/stats' + query({}), { signal }),
+  sources: (signal?: AbortSignal) => json<SourceInfo[]>('/api/sources' + query({}), { signal }),
   documents: (f: ListFilter, signal?: AbortSignal) =>
     json<DocumentList>('/api/documents' + query({ ...f }), { signal }),
-  document: (id: string, signal?: AbortSignal) => json<Document>('/api/documents/' + segment(id), { signal }),
+  document: (id: string, signal?: AbortSignal) => json<Document>(`/api/documents/${segment(id)}` + query({}), { signal }),
   text: (
     id: string,
     at: { version?: string; start?: number; end?: number; around?: number },
@@ -174,10 +178,10 @@ export const api = {
       method: 'POST',
       signal,
       headers: { 'Content-Type': 'application/json' },
-      body: JSON.stringify({ query: q, k }),
+      body: JSON.stringify({ query: q, k, collection: collection || undefined }),
     }),
   remove: async (id: string): Promise<void> => {
-    await request('/api/documents/' + segment(id), { method: 'DELETE' });
+    await request(`/api/documents/${segment(id)}` + query({}), { method: 'DELETE' });
   },
 };
 
@@ -192,7 +196,7 @@ export function upload(
     const form = new FormData();
     form.append('file', file, file.name);
     const x = new XMLHttpRequest();
-    x.open('POST', `${prefix}/api/sources/${segment(source)}/documents`);
+    x.open('POST', `${prefix}/api/sources/${segment(source)}/documents` + query({}));
     for (const [name, value] of Object.entries(headers())) x.setRequestHeader(name, value);
     x.upload.onprogress = (e) => e.lengthComputable && progress(e.loaded / e.total);
     x.onload = () => {

@@ -12,6 +12,7 @@ export interface AskRequest {
   k?: number;
   documents?: string[];
   model?: string;
+  collection?: string;
   stream?: boolean;
 }
 
@@ -163,6 +164,7 @@ export interface Stats {
   embedder: string;
   model?: string;
   models: string[];
+  collections: string[];
   uptime_s: number;
 }
 

@@ -1,6 +1,6 @@
 // Asks questions and follows the answers as they are written.
 
-import { Failure, errorBody, request } from '../api/client';
+import { Failure, collection, errorBody, request } from '../api/client';
 import type { AskAnswer, AskRequest, AskSources, AskText } from '../api/shapes';
 import { events } from '../api/sse';
 import type { Conversations, Scope, Turn } from './conversations';
@@ -62,6 +62,7 @@ export class Asking {
         history: this.store.history(id, turn.id),
         documents: turn.documents?.map((d) => d.id),
         model: this.options.model?.() || undefined,
+        collection: collection || undefined,
         stream: true,
       };
       const response = await request('/api/ask', {

@@ -2,7 +2,7 @@
 // that a long history costs nothing while an answer is being written.
 
 import { signal } from '@preact/signals';
-import type { FailureKind } from '../api/client';
+import { collection, type FailureKind } from '../api/client';
 import type { AskAnswer, Message, Notice, Source } from '../api/shapes';
 import { withoutMarks } from '../text/citations';
 
@@ -43,7 +43,8 @@ export interface Conversation {
 
 export type Summary = Omit<Conversation, 'turns'>;
 
-const storagePrefix = 'ragserver.conversation.';
+// Those about another collection than the default one are kept apart.
+const storagePrefix = collection ? `ragserver.in.${collection}.conversation.` : 'ragserver.conversation.';
 
 export function newId(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(9));

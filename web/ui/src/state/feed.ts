@@ -3,7 +3,7 @@
 // host) and resumed after the last event seen.
 
 import { batch, signal } from '@preact/signals';
-import { Failure, request } from '../api/client';
+import { Failure, query, request } from '../api/client';
 import type { FeedEvent } from '../api/shapes';
 import { events } from '../api/sse';
 
@@ -111,7 +111,7 @@ export class Feed {
     stop.addEventListener('abort', end, { once: true });
     let quiet = setTimeout(end, silence);
     try {
-      const response = await request('/api/events', {
+      const response = await request('/api/events' + query({}), {
         signal: connection.signal,
         headers: { Accept: 'text/event-stream', ...(this.#seen ? { 'Last-Event-ID': this.#seen } : {}) },
       });

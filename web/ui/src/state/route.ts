@@ -1,9 +1,10 @@
 // The address says what is shown, so that it can be sent, reloaded and gone
 // back to:
-//   /?c=CONVERSATION   /documents?q=…   /d/DOCUMENT?v=&start=&end=[&c=…][&in=documents]
+//   /?c=CONVERSATION   /documents   /d/DOCUMENT?v=&start=&end=[&c=…][&in=documents]
+// each with &collection= unless it is the default one.
 
 import { signal } from '@preact/signals';
-import { prefix } from '../api/client';
+import { collection, prefix } from '../api/client';
 
 export interface Place {
   document: string;
@@ -53,6 +54,7 @@ export function formatRoute(r: Route): string {
     if (r.screen === 'documents') q.set('in', 'documents');
   }
   if (r.conversation) q.set('c', r.conversation);
+  if (collection) q.set('collection', collection);
   const s = q.toString();
   return path + (s ? '?' + s : '');
 }

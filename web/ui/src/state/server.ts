@@ -8,7 +8,7 @@ export class ServerState {
   readonly stats = signal<Stats | null>(null);
   readonly sources = signal<SourceInfo[]>([]);
   readonly failure = signal<Failure | null>(null);
-  /** Some documents that are live: the empty page asks about them. */
+  /** Some documents that are live: the empty page offers their topics. */
   readonly samples = signal<Document[]>([]);
   /** The file that is being read, while something is. */
   readonly reading = signal('');
@@ -72,24 +72,3 @@ export class ServerState {
 }
 
 export const titleOf = (d: Pick<Document, 'title' | 'path'>) => d.title || d.path.slice(d.path.lastIndexOf('/') + 1);
-
-const templates = [
-  (t: string) => `What does “${t}” say in short?`,
-  (t: string) => `Which dates and figures are given in “${t}”?`,
-  (t: string) => `Who is responsible for what according to “${t}”?`,
-];
-
-/** Three questions about documents that are there, each about another one. */
-export function suggestions(documents: Document[]): { question: string; document: Document }[] {
-  const titles = new Map<string, Document>();
-  for (const d of documents) {
-    const title = titleOf(d);
-    if (title.length >= 3 && title.length <= 70 && !titles.has(title)) titles.set(title, d);
-  }
-  const all = [...titles];
-  const step = Math.max(1, Math.floor(all.length / 3)); // spread over the list: neighbours are alike
-  return [0, 1, 2]
-    .map((i) => all[i * step])
-    .filter((x) => x !== undefined)
-    .map(([title, document], i) => ({ question: templates[i]!(title), document }));
-}

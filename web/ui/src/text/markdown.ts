@@ -13,7 +13,8 @@ const escape = (s: string) => s.replace(/[&<>"]/g, (c) => escapes[c]!);
 const marked = new Parser({
   gfm: true,
   renderer: {
-    // The page has its own headings; those of a text come below them.
+    // The page has its own headings; those of a text come right below them,
+    // see blocks.
     heading({ tokens, depth }) {
       const level = Math.min(depth + 2, 6);
       return `<h${level}>${this.parser.parseInline(tokens)}</h${level}>\n`;
@@ -52,8 +53,10 @@ export interface Block {
 export function blocks(text: string): Block[] {
   const list: TokensList = marked.lexer(text);
   const out: Block[] = [];
+  const above = Math.min(...list.map((t) => (t.type === 'heading' ? (t.depth as number) : 6))) - 1; // levels that the text leaves out
   let start = 0;
   for (const token of list) {
+    if (token.type === 'heading') token.depth -= above;
     if (token.type !== 'space' && token.type !== 'def') out.push({ token, raw: token.raw, start });
     start += token.raw.length;
   }
@@ -169,6 +172,10 @@ export function sanitise(html: string): DocumentFragment {
     frame.tabIndex = 0;
     table.replaceWith(frame);
     frame.append(table);
+  }
+  // Each block runs as its own language does; code runs from left to right.
+  for (const block of fragment.children) {
+    if (!block.hasAttribute('dir')) block.setAttribute('dir', block.tagName === 'PRE' ? 'ltr' : 'auto');
   }
   return fragment;
 }

@@ -49,10 +49,10 @@ export function App() {
             />
           )}
           {!showSidebar && <IconButton icon="plus" label="New question" onClick={newConversation} />}
-          <p class="top-title">{r.screen === 'chat' ? conversations.current.value?.title : ''}</p>
+          <p class="top-title" dir="auto">{r.screen === 'chat' ? conversations.current.value?.title : ''}</p>
           <StatusButton />
+          <IndexingBar />
         </header>
-        <IndexingBar />
         <ConnectionBanner />
         <main>{r.screen === 'documents' ? <Documents /> : <Chat />}</main>
       </div>

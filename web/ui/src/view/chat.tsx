@@ -1,8 +1,11 @@
 // The conversation, or the empty page before it.
 
-import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
-import { ask, conversations, dialog, now, reconnect, scope, server } from '../state/app';
-import { suggestions, titleOf } from '../state/server';
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
+import { api, prefix } from '../api/client';
+import type { Document } from '../api/shapes';
+import { ask, askAbout, conversations, dialog, now, reconnect, scope, server } from '../state/app';
+import { titleOf } from '../state/server';
+import { looked, spread, topics, topicsShown, type Topic } from '../state/topics';
 import { count, plural } from '../text/format';
 import { Composer } from './composer';
 import { Icon } from './icons';
@@ -56,10 +59,14 @@ function Empty() {
   if (!stats && failure) {
     return (
       <div class="empty">
-        <h2>{failure.kind === 'key' ? 'This server asks for a key' : 'The server cannot be reached'}</h2>
+        <h2>
+          {failure.kind === 'key' ? 'This server asks for a key' : failure.code === 'collection_not_found' ? 'There is no such collection' : 'The server cannot be reached'}
+        </h2>
         <p class="lead">{failure.message}</p>
         <p>
-          {failure.kind === 'key' ? (
+          {failure.code === 'collection_not_found' ? (
+            <a class="button button-main" href={prefix + '/'}>Go to the default one</a>
+          ) : failure.kind === 'key' ? (
             <button type="button" class="button button-main" onClick={() => (dialog.value = 'key')}>Enter a key</button>
           ) : (
             <button type="button" class="button button-main" onClick={reconnect}>Try again</button>
@@ -105,32 +112,52 @@ function Watched() {
   );
 }
 
+/** Topics of documents that are there, or the documents, for a first question. */
 function Suggestions() {
-  const list = suggestions(server.samples.value);
+  const samples = server.samples.value;
+  const [list, setList] = useState<Topic[] | null>(null);
+  const ids = spread(samples, topicsShown).map((d) => d.id + d.version).join();
+  useEffect(() => {
+    let left = false;
+    const textOf = async (d: Document) => (await api.text(d.id, { start: 0, end: looked })).text;
+    void topics(samples, textOf).then((t) => !left && setList(t));
+    return () => {
+      left = true;
+    };
+  }, [ids]);
+  if (list === null) return <div class="suggestions suggestions-ghost" aria-hidden="true" />;
   return (
     <>
-      {list.length > 0 && (
-        <ul class="suggestions" aria-label="Suggested questions">
-          {list.map(({ question, document }) => (
-            <li key={document.id}>
-              <button
-                type="button"
-                onClick={() => {
-                  scope.value = [{ id: document.id, title: titleOf(document) }];
-                  ask(question);
-                  scope.value = [];
-                }}
-              >
-                <span>{question}</span>
+      <ul class="suggestions" aria-label="Some of what your documents are about">
+        {list.map(({ text, document }) => (
+          <li key={document.id}>
+            <button type="button" onClick={() => askOnly(text, document)}>
+              <span class="suggestion" dir="auto">{text}</span>
+              <span class="suggestion-aside" dir="auto">{titleOf(document)}</span>
+              <Icon name="send" />
+            </button>
+          </li>
+        ))}
+        {list.length === 0 &&
+          spread(samples, topicsShown).map((d) => (
+            <li key={d.id}>
+              <button type="button" onClick={() => askAbout({ id: d.id, title: titleOf(d) })}>
+                <span class="suggestion" dir="auto">{titleOf(d)}</span>
+                <span class="suggestion-aside">ask about it</span>
                 <Icon name="ask" />
               </button>
             </li>
           ))}
-        </ul>
-      )}
+      </ul>
       {server.uploads !== '' && <p class="drop-hint"><Icon name="upload" /> Drop files anywhere on this page to add them.</p>}
     </>
   );
+}
+
+function askOnly(question: string, document: Document): void {
+  scope.value = [{ id: document.id, title: titleOf(document) }];
+  ask(question);
+  scope.value = [];
 }
 
 function FirstSteps({ found }: { found: number }) {

@@ -41,7 +41,7 @@ export function Composer() {
           {scope.value.map((d) => (
             <li key={d.id} class="chip">
               <Icon name="page" />
-              <span>{d.title}</span>
+              <span dir="auto">{d.title}</span>
               <button type="button" aria-label={`Ask about all documents, not only “${d.title}”`} onClick={() => (scope.value = scope.value.filter((s) => s.id !== d.id), field.current?.focus())}>
                 <Icon name="close" />
               </button>
@@ -67,6 +67,7 @@ export function Composer() {
         )}
         <textarea
           ref={field}
+          dir="auto"
           rows={1}
           value={text}
           placeholder={current?.turns.length ? 'Ask a follow-up' : 'Ask your documents'}

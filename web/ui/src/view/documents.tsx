@@ -193,9 +193,9 @@ const Row = memo(
       <tr>
         <td class="cell-name">
           {d.live ? (
-            <Link class="document-title" to={{ screen: 'documents', reader: { document: d.id } }}>{title}</Link>
+            <Link class="document-title" dir="auto" to={{ screen: 'documents', reader: { document: d.id } }}>{title}</Link>
           ) : (
-            <span class="document-title">{title}</span>
+            <span class="document-title" dir="auto">{title}</span>
           )}
           <span class="document-path">{d.path !== title ? d.path : d.source}</span>
           {d.reason && <span class={`document-reason reason-${d.state}`}>{d.reason}</span>}

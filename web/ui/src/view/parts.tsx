@@ -13,6 +13,7 @@ interface LinkProps {
   onFollow?: () => void;
   class?: string;
   title?: string;
+  dir?: 'auto';
   'aria-current'?: 'page';
   children?: ComponentChildren;
 }

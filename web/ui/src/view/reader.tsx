@@ -106,7 +106,7 @@ export function Reader({ place }: { place: Place }) {
     <section class="panel panel-reader" aria-label={`Document: ${title}`}>
       <header class="panel-head">
         <div class="panel-title">
-          <h2 ref={head} tabIndex={-1}>{title}</h2>
+          <h2 ref={head} tabIndex={-1} dir="auto">{title}</h2>
           <p class="panel-path" title={path}>{path}</p>
         </div>
         <IconButton icon="ask" label="Ask about this document only" onClick={() => askAbout({ id: place.document, title })} />

@@ -1,6 +1,7 @@
 // Where one can go: a new question, the documents, earlier conversations.
 
 import { useState } from 'preact/hooks';
+import { collection, prefix } from '../api/client';
 import { conversations, dialog, drawerShown, newConversation, now, server } from '../state/app';
 import type { Summary } from '../state/conversations';
 import { go, route } from '../state/route';
@@ -26,6 +27,7 @@ export function Sidebar({ narrow }: { narrow: boolean }) {
         )}
       </div>
       <div class="sidebar-nav">
+        <Collections />
         <button type="button" class="nav-item nav-new" onClick={newConversation}>
           <Icon name="plus" /> New question
         </button>
@@ -49,6 +51,28 @@ export function Sidebar({ narrow }: { narrow: boolean }) {
   );
 }
 
+/** The choice between collections, if there are several; each is a page of its own. */
+function Collections() {
+  const all = server.stats.value?.collections ?? [];
+  if (all.length < 2) return null;
+  return (
+    <label class="select collections">
+      <span class="offscreen">Collection</span>
+      <select
+        value={collection || all[0]}
+        onChange={(e) => {
+          const chosen = e.currentTarget.value;
+          location.assign(prefix + '/' + (chosen === all[0] ? '' : '?collection=' + encodeURIComponent(chosen)));
+        }}
+      >
+        {all.map((name) => (
+          <option key={name} value={name}>{name}</option>
+        ))}
+      </select>
+    </label>
+  );
+}
+
 function History({ onFollow }: { onFollow: () => void }) {
   const list = conversations.list.value;
   const [renaming, setRenaming] = useState<Summary | null>(null);
@@ -67,6 +91,7 @@ function History({ onFollow }: { onFollow: () => void }) {
                 <Link
                   to={{ screen: 'chat', conversation: s.id, reader: null }}
                   title={s.title}
+                  dir="auto"
                   onFollow={onFollow}
                   aria-current={s.id === current ? 'page' : undefined}
                 >

@@ -48,9 +48,9 @@ function Card({ source, dim }: { source: Source; dim: boolean }) {
       >
         <span class="card-top">
           <span class="card-number">{source.n}</span>
-          <span class="card-title">{title}</span>
+          <span class="card-title" dir="auto">{title}</span>
         </span>
-        <span class="card-text">{plain(source.text)}</span>
+        <span class="card-text" dir="auto">{plain(source.text)}</span>
         <span class="card-place">
           <Verdict source={source} />
           <span class="card-path">{placeOf(source) || (name === title ? folder || source.source : name)}</span>

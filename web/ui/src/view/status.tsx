@@ -111,9 +111,9 @@ export function Activity() {
                   <i class={`dot dot-${kind}`} />
                   <div>
                     {e.removed || !e.document.live ? (
-                      <span class="activity-name">{titleOf(e.document)}</span>
+                      <span class="activity-name" dir="auto">{titleOf(e.document)}</span>
                     ) : (
-                      <button type="button" class="activity-name" onClick={() => go({ reader: { document: e.document.id } })}>{titleOf(e.document)}</button>
+                      <button type="button" class="activity-name" dir="auto" onClick={() => go({ reader: { document: e.document.id } })}>{titleOf(e.document)}</button>
                     )}
                     <p>{text}</p>
                     <p class="activity-when figures">

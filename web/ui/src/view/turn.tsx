@@ -49,7 +49,7 @@ function Question({ turn, conversation, editable }: { turn: Turn; conversation: 
   if (draft === null) {
     return (
       <div class="question">
-        <h2>{turn.question}</h2>
+        <h2 dir="auto">{turn.question}</h2>
         {editable && <IconButton icon="edit" label="Edit the question" onClick={() => setDraft(turn.question)} />}
       </div>
     );
@@ -63,6 +63,7 @@ function Question({ turn, conversation, editable }: { turn: Turn; conversation: 
     <form class="question-edit" onSubmit={(e) => (e.preventDefault(), submit())}>
       <textarea
         ref={field}
+        dir="auto"
         aria-label="The question"
         rows={2}
         value={draft}
@@ -97,15 +98,16 @@ function Passages({ turn }: { turn: Turn }) {
   if (turn.sources.length === 0) return null;
   const cited = turn.sources.filter((s) => s.cited).length;
   const done = turn.phase === 'done';
+  const nothing = done && turn.kind === 'nothing_found';
   return (
     <div class="passages">
       <p class="passages-line">
-        {plural(turn.sources.length, 'passage')}
-        {done && turn.kind !== 'nothing_found' && cited > 0 && `, ${cited} cited`}
+        {nothing ? 'What comes nearest, though it may not help' : plural(turn.sources.length, 'passage')}
+        {done && !nothing && cited > 0 && `, ${cited} cited`}
         {turn.retrieval !== undefined && <span class="figures"> · found in {milliseconds(turn.retrieval)}</span>}
         {turn.query && turn.query !== turn.question && <span> · searched for “{turn.query}”</span>}
       </p>
-      <SourceCards sources={turn.sources} dimUncited={done && cited > 0} label="Passages found" />
+      <SourceCards sources={turn.sources} dimUncited={nothing || (done && cited > 0)} label={nothing ? 'Nearest passages' : 'Passages found'} />
     </div>
   );
 }
@@ -198,8 +200,8 @@ function Peek({ source, mark, box }: { source: Source; mark: HTMLElement; box: H
   }, [mark, source]);
   return (
     <div ref={ref} class="peek" role="tooltip" id="peek">
-      <p class="peek-title">{titleOfSource(source)}</p>
-      <p class="peek-text">{plain(source.text)}</p>
+      <p class="peek-title" dir="auto">{titleOfSource(source)}</p>
+      <p class="peek-text" dir="auto">{plain(source.text)}</p>
       <p class="card-place">
         <Verdict source={source} />
         <span class="card-path">{[placeOf(source), source.path].filter(Boolean).join(' · ')}</span>
