@@ -251,7 +251,7 @@ func expected(t reflect.Type) string {
 func describe(n ast.Node) string {
 	switch n.(type) {
 	case ast.MapNode:
-		return "a mapping"
+		return "a mapping (write it in quotes if it is a text with a colon)"
 	case *ast.SequenceNode:
 		return "a list"
 	case *ast.BoolNode:

@@ -58,6 +58,45 @@ func TestReadme(t *testing.T) {
 	}
 }
 
+// TestReadmeConfiguration: the configuration that the README shows is one.
+func TestReadmeConfiguration(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("..", "..", "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, ok := strings.Cut(string(text), "\n    listen: ")
+	if !ok {
+		t.Fatal("the README shows no configuration")
+	}
+	block := "listen: "
+	for line := range strings.Lines(rest) {
+		if len(block) > len("listen: ") && !strings.HasPrefix(line, "    ") {
+			break
+		}
+		block += strings.TrimPrefix(line, "    ")
+	}
+	dir := t.TempDir()
+	for _, folder := range []string{"docs", "wiki"} {
+		if err := os.Mkdir(filepath.Join(dir, folder), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	path := filepath.Join(dir, "ragserver.yaml")
+	if err := os.WriteFile(path, []byte(block), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, _, err := loadConfig(path)
+	if err == nil {
+		err = c.Validate()
+	}
+	if err != nil {
+		t.Fatalf("%v in\n%s", err, block)
+	}
+	if len(c.Collections["default"].Sources) != 3 || len(c.Models) != 2 {
+		t.Errorf("read %d sources and %d models of\n%s", len(c.Collections["default"].Sources), len(c.Models), block)
+	}
+}
+
 // runLine runs a line until it gives what it should: an answer with a source, or
 // hits. What was just written takes a moment.
 func runLine(t *testing.T, ctx context.Context, dir, line string) {
