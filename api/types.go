@@ -9,11 +9,11 @@ import "time"
 // text/event-stream) the reply is a stream of the events sources, text, done
 // and error, whose data are AskSources, AskText, AskAnswer and Error.
 type AskRequest struct {
-	Question   string    `json:"question" minLength:"1" maxLength:"32768" doc:"What to ask."`
+	Question   string    `json:"question" minLength:"1" maxLength:"32768" doc:"What to ask." example:"How many days of leave do I have?"`
 	History    []Message `json:"history,omitempty" maxItems:"200" doc:"Earlier turns, oldest first."`
-	K          int       `json:"k,omitempty" minimum:"1" maximum:"50" doc:"Passages to answer from; the default is 6."`
-	Filter     string    `json:"filter,omitempty" doc:"Metadata filter, e.g. owner == 'legal'."`
-	Glob       string    `json:"glob,omitempty" doc:"Path pattern, e.g. **/*.pdf."`
+	K          int       `json:"k,omitempty" minimum:"1" maximum:"50" doc:"Passages to answer from; the default is 6." example:"6"`
+	Filter     string    `json:"filter,omitempty" doc:"Which documents, by their metadata." example:"owner == 'legal' && modified_at >= 1735689600"`
+	Glob       string    `json:"glob,omitempty" doc:"Which documents, by their path." example:"**/*.pdf"`
 	Documents  []string  `json:"documents,omitempty" doc:"Only these documents, by id."`
 	Model      string    `json:"model,omitempty" doc:"A configured model; the collection's model if empty."`
 	Collection string    `json:"collection,omitempty"`
@@ -103,11 +103,11 @@ type Usage struct {
 
 // SearchRequest searches: POST /api/search, or GET with the same names.
 type SearchRequest struct {
-	Query      string   `json:"query" minLength:"1" maxLength:"32768"`
-	K          int      `json:"k,omitempty" minimum:"1" maximum:"1000" doc:"Hits wanted; the default is 10."`
-	Mode       string   `json:"mode,omitempty" enum:"hybrid,keyword,vector"`
-	Filter     string   `json:"filter,omitempty"`
-	Glob       string   `json:"glob,omitempty"`
+	Query      string   `json:"query" minLength:"1" maxLength:"32768" example:"notice period"`
+	K          int      `json:"k,omitempty" minimum:"1" maximum:"1000" doc:"Hits wanted; the default is 10." example:"10"`
+	Mode       string   `json:"mode,omitempty" enum:"hybrid,keyword,vector" example:"hybrid"`
+	Filter     string   `json:"filter,omitempty" doc:"Which documents, by their metadata." example:"owner == 'legal' && modified_at >= 1735689600"`
+	Glob       string   `json:"glob,omitempty" doc:"Which documents, by their path." example:"**/*.pdf"`
 	Documents  []string `json:"documents,omitempty"`
 	Collection string   `json:"collection,omitempty"`
 	MinEpoch   uint64   `json:"min_epoch,omitempty"`

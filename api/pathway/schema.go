@@ -71,7 +71,7 @@ type AnswerReply struct {
 // SummarizeRequest is the body of /v2/summarize.
 type SummarizeRequest struct {
 	_     struct{} `json:"-" additionalProperties:"true"`
-	Texts []string `json:"text_list"`
+	Texts []string `json:"text_list" doc:"What to make one text of." example:"[\"The lease begins in July.\",\"It runs for ten years.\"]"`
 	Model *string  `json:"model,omitempty"`
 }
 
