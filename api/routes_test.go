@@ -321,6 +321,10 @@ func spoil(t *testing.T, x sample, method, path string, f face, methods []string
 		}
 		fails(what, send(body), 400, "")
 	}
+	if f.name == "pathway" {
+		_, odd := fill(x.with("collection", []int{1}))
+		fails("a collection that is no name", send(odd), 400, "`collection`")
+	}
 	for what, kind := range map[string]string{"text": "text/plain", "a form, as curl says": "application/x-www-form-urlencoded", "none": "", "nonsense": ";;;"} {
 		if w := send(body, "Content-Type", kind); w.Code != good.Code {
 			t.Errorf("Content-Type %s: %d %s", what, w.Code, w.Body)

@@ -185,11 +185,7 @@ func sendAnswer(to http.ResponseWriter, r *http.Request, a *answer.Answer, withD
 
 // Inputs answers /v1/inputs, /v1/pw_list_documents and /v2/list_documents.
 func (s *Server) Inputs(w http.ResponseWriter, r *http.Request) error {
-	f, err := readFields(w, r, maxBody)
-	if err != nil {
-		return err
-	}
-	c, err := s.Collection(f.text("collection"))
+	f, c, err := s.read(w, r, maxBody)
 	if err != nil {
 		return err
 	}

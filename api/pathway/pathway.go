@@ -96,13 +96,23 @@ func Fail(w http.ResponseWriter, r *http.Request, f *fault.Error) {
 	reply.Bytes(w, r, f.Status, "text/plain; charset=utf-8", fmt.Appendf(nil, "%d: %s", f.Status, text))
 }
 
+// read reads a request's fields and finds the collection that it names.
+func (s *Server) read(w http.ResponseWriter, r *http.Request, limit int64) (*fields, Collection, error) {
+	f, err := readFields(w, r, limit)
+	if err != nil {
+		return nil, Collection{}, err
+	}
+	name := f.text("collection")
+	if f.err != nil {
+		return nil, Collection{}, f.err
+	}
+	c, err := s.Collection(name)
+	return f, c, err
+}
+
 // Retrieve answers /v1/retrieve.
 func (s *Server) Retrieve(w http.ResponseWriter, r *http.Request) error {
-	f, err := readFields(w, r, maxBody)
-	if err != nil {
-		return err
-	}
-	c, err := s.Collection(f.text("collection"))
+	f, c, err := s.read(w, r, maxBody)
 	if err != nil {
 		return err
 	}
@@ -123,11 +133,7 @@ func (s *Server) Retrieve(w http.ResponseWriter, r *http.Request) error {
 
 // Statistics answers /v1/statistics.
 func (s *Server) Statistics(w http.ResponseWriter, r *http.Request) error {
-	f, err := readFields(w, r, maxBody)
-	if err != nil {
-		return err
-	}
-	c, err := s.Collection(f.text("collection"))
+	_, c, err := s.read(w, r, maxBody)
 	if err != nil {
 		return err
 	}
@@ -138,11 +144,7 @@ func (s *Server) Statistics(w http.ResponseWriter, r *http.Request) error {
 
 // Answer answers /v1/pw_ai_answer and /v2/answer.
 func (s *Server) Answer(w http.ResponseWriter, r *http.Request) error {
-	f, err := readFields(w, r, maxBody)
-	if err != nil {
-		return err
-	}
-	c, err := s.Collection(f.text("collection"))
+	f, c, err := s.read(w, r, maxBody)
 	if err != nil {
 		return err
 	}
@@ -178,11 +180,7 @@ func (s *Server) Answer(w http.ResponseWriter, r *http.Request) error {
 
 // Summarize answers /v1/pw_ai_summary and /v2/summarize.
 func (s *Server) Summarize(w http.ResponseWriter, r *http.Request) error {
-	f, err := readFields(w, r, maxTexts)
-	if err != nil {
-		return err
-	}
-	c, err := s.Collection(f.text("collection"))
+	f, c, err := s.read(w, r, maxTexts)
 	if err != nil {
 		return err
 	}
@@ -194,7 +192,7 @@ func (s *Server) Summarize(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if c.Summarize == nil {
-		return fault.New(http.StatusServiceUnavailable, "no_model", "a summary needs a language model and none is configured; add one under `models`")
+		return answer.ErrNoModel
 	}
 	text, used, err := c.Summarize.Summarize(r.Context(), texts, model)
 	if err != nil {

@@ -85,15 +85,6 @@ func TestAnthropicContract(t *testing.T) {
 	})
 }
 
-func collect(ctx context.Context, m llm.Model, r llm.Request) (text, finish string, err error) {
-	for d, e := range m.Stream(ctx, r) {
-		text += d.Text
-		finish = d.Finish
-		err = e
-	}
-	return text, finish, err
-}
-
 func TestAnthropicOddReplies(t *testing.T) {
 	start := func(w io.Writer) { send(w, "message_start", `,"message":{"usage":{"input_tokens":3}}`) }
 	block := func(w io.Writer, i int, kind string) {
@@ -144,7 +135,7 @@ func TestAnthropicOddReplies(t *testing.T) {
 				w.Header().Set("Content-Type", "text/event-stream")
 				tt.reply(w)
 			})
-			text, finish, err := collect(t.Context(), m, llm.Request{Messages: []llm.Message{{Role: llm.User, Text: "hi"}}})
+			text, finish, err := llmtest.Collect(t.Context(), m, llm.Request{Messages: []llm.Message{{Role: llm.User, Text: "hi"}}})
 			if text != tt.text || finish != tt.finish || !errors.Is(err, tt.err) {
 				t.Errorf("%q, %q, %v; want %q, %q, %v", text, finish, err, tt.text, tt.finish, tt.err)
 			}
@@ -159,7 +150,7 @@ func TestAnthropicRequest(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	collect(t.Context(), m, llm.Request{Messages: []llm.Message{{Role: llm.System, Text: "rules"}, {Role: llm.User, Text: "a"}, {Role: llm.Assistant, Text: ""}, {Role: llm.User, Text: "b"}}})
+	llmtest.Collect(t.Context(), m, llm.Request{Messages: []llm.Message{{Role: llm.System, Text: "rules"}, {Role: llm.User, Text: "a"}, {Role: llm.Assistant, Text: ""}, {Role: llm.User, Text: "b"}}})
 	if _, has := got["temperature"]; has || got["system"] != "rules" || got["max_tokens"] != 4096.0 || got["model"] != "claude-tiny" || got["stream"] != true || len(got["messages"].([]any)) != 2 {
 		t.Errorf("%v", got)
 	}
@@ -173,7 +164,7 @@ func TestAnthropicTemperature(t *testing.T) {
 		}
 	})
 	zero := 0.0
-	collect(t.Context(), m, llm.Request{Messages: []llm.Message{{Role: llm.User, Text: "a"}}, Temperature: &zero, MaxTokens: 2048})
+	llmtest.Collect(t.Context(), m, llm.Request{Messages: []llm.Message{{Role: llm.User, Text: "a"}}, Temperature: &zero, MaxTokens: 2048})
 	if v, has := got["temperature"]; !has || v != 0.0 || got["max_tokens"] != 2048.0 {
 		t.Errorf("what was chosen must be sent: %v", got)
 	}

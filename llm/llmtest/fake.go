@@ -58,6 +58,16 @@ func Words(text string) []Step {
 	return append(steps, Step{Delta: llm.Delta{Finish: "stop", Usage: &llm.Usage{Prompt: 7, Completion: len(steps)}}})
 }
 
+// Collect takes a whole answer of a model.
+func Collect(ctx context.Context, m llm.Model, r llm.Request) (text, finish string, err error) {
+	var b strings.Builder
+	for d, e := range m.Stream(ctx, r) {
+		b.WriteString(d.Text)
+		finish, err = d.Finish, e
+	}
+	return b.String(), finish, err
+}
+
 // Requests returns what the fake was asked so far.
 func (f *Fake) Requests() []llm.Request {
 	f.mu.Lock()

@@ -1,7 +1,6 @@
 package openai_test
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -127,21 +126,12 @@ func TestOddReplies(t *testing.T) {
 				w.Header().Set("Content-Type", tt.kind)
 				io.WriteString(w, tt.body)
 			})
-			text, finish, err := collect(t.Context(), m, llm.Request{})
+			text, finish, err := llmtest.Collect(t.Context(), m, llm.Request{})
 			if text != tt.text || finish != tt.finish || !errors.Is(err, tt.err) {
 				t.Errorf("got %q, finish %q, error %v; want %q, %q, %v", text, finish, err, tt.text, tt.finish, tt.err)
 			}
 		})
 	}
-}
-
-func collect(ctx context.Context, m llm.Model, r llm.Request) (text, finish string, err error) {
-	for d, e := range m.Stream(ctx, r) {
-		text += d.Text
-		finish = d.Finish
-		err = e
-	}
-	return text, finish, err
 }
 
 func TestConnectionBreaksInsideTheStream(t *testing.T) {
@@ -150,7 +140,7 @@ func TestConnectionBreaksInsideTheStream(t *testing.T) {
 		w.Header().Set("Content-Length", "1000") // more than comes
 		io.WriteString(w, `data: {"choices":[{"delta":{"content":"half"}}]}`+"\n\n")
 	})
-	if text, _, err := collect(t.Context(), m, llm.Request{}); text != "half" || !errors.Is(err, llm.ErrIncomplete) {
+	if text, _, err := llmtest.Collect(t.Context(), m, llm.Request{}); text != "half" || !errors.Is(err, llm.ErrIncomplete) {
 		t.Errorf("%q, %v", text, err)
 	}
 }
@@ -162,7 +152,7 @@ func TestNobodyListens(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, _, err = collect(t.Context(), m, llm.Request{})
+	_, _, err = llmtest.Collect(t.Context(), m, llm.Request{})
 	if !errors.Is(err, llm.ErrUnavailable) || !llm.Retryable(err) {
 		t.Errorf("error %v, want a retryable ErrUnavailable", err)
 	}
@@ -174,7 +164,7 @@ func TestRetryAfterArrives(t *testing.T) {
 		w.WriteHeader(429)
 	})
 	var e *llm.Error
-	if _, _, err := collect(t.Context(), m, llm.Request{}); !errors.As(err, &e) || e.RetryAfter.Seconds() != 7 || e.Status != 429 {
+	if _, _, err := llmtest.Collect(t.Context(), m, llm.Request{}); !errors.As(err, &e) || e.RetryAfter.Seconds() != 7 || e.Status != 429 {
 		t.Errorf("%+v", e)
 	}
 }
@@ -197,13 +187,13 @@ func TestRequest(t *testing.T) {
 		io.WriteString(w, "data: [DONE]\n\n")
 	})
 	msgs := []llm.Message{{Role: llm.System, Text: "s"}, {Role: llm.User, Text: "q"}}
-	if _, _, err := collect(t.Context(), m, llm.Request{Messages: msgs, MaxTokens: 9, Temperature: &warm}); err != nil {
+	if _, _, err := llmtest.Collect(t.Context(), m, llm.Request{Messages: msgs, MaxTokens: 9, Temperature: &warm}); err != nil {
 		t.Fatal(err)
 	}
 	if path != "/v1/chat/completions" || got["stream"] != true || got["max_tokens"] != 9.0 || got["temperature"] != 0.5 || fmt.Sprint(got["messages"]) != "[map[content:s role:system] map[content:q role:user]]" {
 		t.Errorf("%s %v", path, got)
 	}
-	if _, _, err := collect(t.Context(), m, llm.Request{Messages: msgs, Temperature: &zero, Stop: []string{"X"}}); err != nil {
+	if _, _, err := llmtest.Collect(t.Context(), m, llm.Request{Messages: msgs, Temperature: &zero, Stop: []string{"X"}}); err != nil {
 		t.Fatalf("an endpoint that refuses stream_options must be asked without: %v", err)
 	}
 	if v, ok := got["temperature"].(float64); !ok || v > 1e-6 {
@@ -298,7 +288,7 @@ func TestRealServer(t *testing.T) {
 		t.Errorf("text %q, finish %q, usage %+v", text, finish, usage)
 	}
 
-	_, _, err = collect(t.Context(), m, llm.Request{Messages: []llm.Message{{Role: llm.User, Text: strings.Repeat("many words ", 20000)}}})
+	_, _, err = llmtest.Collect(t.Context(), m, llm.Request{Messages: []llm.Message{{Role: llm.User, Text: strings.Repeat("many words ", 20000)}}})
 	if !errors.Is(err, llm.ErrContextTooLong) {
 		t.Errorf("a prompt past the window gave %v", err)
 	}
