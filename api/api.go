@@ -134,8 +134,10 @@ type Options struct {
 	// the origins of pages that may call it (CORS), such as
 	// https://intranet.example.
 	Hosts, Origins []string
-	// URL is how clients reach the server, for links in answers; "" takes each
-	// request's Host.
+	// URL is how clients reach the server if not directly, such as
+	// https://intranet.example/rag: links in answers begin with it, its host is
+	// one of Hosts, and requests may come with its path in front or without,
+	// whatever the proxy does. "" takes each request's Host.
 	URL    string
 	Limits Limits
 	Log    *slog.Logger // nil: slog.Default

@@ -209,7 +209,7 @@ func (s *Server) bareSlash(next http.Handler) http.Handler {
 		if r.URL.RawQuery != "" {
 			bare += "?" + r.URL.RawQuery
 		}
-		w.Header().Set("Location", bare)
+		w.Header().Set("Location", s.public.path+bare)
 		w.WriteHeader(http.StatusPermanentRedirect)
 	})
 }

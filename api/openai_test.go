@@ -275,7 +275,7 @@ func TestOpenAICitations(t *testing.T) {
 		check(t, text, found, first.Citations)
 	})
 	t.Run("public address", func(t *testing.T) {
-		s.o.URL = "https://rag.example/base"
+		_, s := newServer(t, func(o *Options) { o.URL = "https://rag.example/base/" })
 		w := call(t, s, "POST", "/v1/chat/completions", `{"model":"rag","messages":[{"role":"user","content":"gift"}]}`)
 		if !strings.Contains(w.Body.String(), `"citations":["https://rag.example/base/d/`) {
 			t.Error(w.Body)

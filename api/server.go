@@ -26,6 +26,7 @@ import (
 // Server is the API as a http.Handler.
 type Server struct {
 	o       Options
+	public  public
 	log     *slog.Logger
 	started time.Time
 	life    string // from one start to the next, in the ids of events
@@ -55,12 +56,18 @@ func New(o Options) (*Server, error) {
 		return nil, errors.New("api: a server needs at least one collection")
 	}
 	o.Limits = o.Limits.orDefault()
-	o.URL = strings.TrimRight(o.URL, "/")
+	public, err := parsePublic(o.URL)
+	if err != nil {
+		return nil, fmt.Errorf("api: the server's own address: %w", err)
+	}
+	if public.host != "" {
+		o.Hosts = append(slices.Clone(o.Hosts), public.host)
+	}
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}
 	s := &Server{
-		o: o, log: o.Log, started: time.Now(), life: rand.Text()[:10],
+		o: o, public: public, log: o.Log, started: time.Now(), life: rand.Text()[:10],
 		byName:   map[string]*Collection{},
 		gates:    newGates(o.Limits),
 		places:   newPlaces(maxMarks),
@@ -99,7 +106,9 @@ func New(o Options) (*Server, error) {
 }
 
 // ServeHTTP serves one request.
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.public.unprefixed(s.handler, w, r)
+}
 
 // collection returns the collection a request names, the default for "".
 func (s *Server) collection(name string) (*Collection, error) {

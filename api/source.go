@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"net/http"
 	"net/url"
 	"strings"
 	"time"
@@ -34,7 +33,7 @@ func (s *Server) source(c *Collection, n int, cited bool, h *index.Hit) (Source,
 		cos := finite(h.Cosine)
 		out.Cosine = &cos
 	}
-	out.URL = link(s.name(c), out.Document, out.Version, out.Page, start, end)
+	out.URL = s.public.path + link(s.name(c), out.Document, out.Version, out.Page, start, end)
 	return out, nil
 }
 
@@ -72,18 +71,6 @@ func link(collection, document, version string, page, start, end int) string {
 		fmt.Fprintf(&b, "#page=%d", page)
 	}
 	return b.String()
-}
-
-// base returns the address under which the client reaches this server.
-func (s *Server) base(r *http.Request) string {
-	if s.o.URL != "" {
-		return s.o.URL
-	}
-	scheme := "http"
-	if r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https" {
-		scheme = "https"
-	}
-	return scheme + "://" + r.Host
 }
 
 func title(h *index.Hit) string {

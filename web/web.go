@@ -36,7 +36,7 @@ type Options struct {
 	// Dir, if not empty, is a built page that is read again at every request
 	// instead of the one in the binary: for those who work on the page.
 	Dir string
-	// Prefix is the path the handler is mounted at as browsers see it, such as
+	// Prefix is the path the page is at as browsers see it, such as
 	// /rag behind a proxy; empty for the root. Requests come without it.
 	Prefix string
 }

@@ -21,6 +21,10 @@ type Config struct {
 	// Hosts are further host names that requests may name, for a server
 	// behind a proxy.
 	Hosts []string `yaml:"hosts,omitempty"`
+	// URL is how clients reach a server behind a proxy, such as
+	// https://intranet.example/rag: links in answers and the page's own begin
+	// with it, and its host is one of Hosts.
+	URL string `yaml:"url,omitempty"`
 	// Origins are web origins that may call the API from a browser.
 	Origins []string `yaml:"origins,omitempty"`
 	// Collections are named sets of documents; "default" answers when none is

@@ -223,6 +223,7 @@ var wrongValues = map[string]struct {
 	"data":                              {"ragserver.yaml", "is a file"},
 	"no_auth":                           {},
 	"hosts[]":                           {"https://example.com", "is not a host name"},
+	"url":                               {"intranet.example/rag", "is not the address of a server"},
 	"origins[]":                         {"example.com", "is not an origin"},
 	"collections.*.sources[].folder":    {"nowhere", "does not exist; create it"},
 	"collections.*.sources[].name":      {"a/b", "cannot be a source's name"},

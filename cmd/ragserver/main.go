@@ -140,6 +140,7 @@ func (f *flags) add(fs *pflag.FlagSet) {
 	fs.StringVar(&o.embedder, "embedder", "", "`embedder`: builtin, PROVIDER:MODEL, URL#MODEL, or a name from the configuration (default builtin)")
 	fs.StringArrayVar(&o.kafka, "kafka", nil, "`topic` to read: BROKER:PORT[,...]/TOPIC[?format=json&text=FIELD&title=FIELD]; may be repeated")
 	fs.BoolVar(&o.noAuth, "no-auth", false, "serve without keys on any address")
+	fs.StringVar(&o.url, "url", "", "`address` under which clients reach the server behind a proxy, such as https://intranet.example/rag")
 	fs.StringArrayVar(&o.hosts, "host", nil, "further host `name` that requests may carry; may be repeated")
 	fs.StringVar(&o.logLevel, "log-level", "", "`level`: debug, info, warn or error (default info)")
 	fs.StringVar(&o.logStyle, "log-format", "", "`format`: text or json (default text)")

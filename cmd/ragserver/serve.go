@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/url"
 	"os"
 	"time"
 
@@ -49,7 +50,8 @@ func serve(ctx context.Context, c *Config, stdout, stderr io.Writer) (err error)
 	}
 	server, err := api.New(api.Options{
 		Version: version(), Collections: cols, Models: p.languages(), Keys: keys,
-		Hosts: c.Hosts, Origins: c.Origins, Page: web.Handler(web.Options{Dir: os.Getenv("RAGSERVER_WEB_DIR")}), Log: log,
+		Hosts: c.Hosts, Origins: c.Origins, URL: c.URL, Log: log,
+		Page: web.Handler(web.Options{Dir: os.Getenv("RAGSERVER_WEB_DIR"), Prefix: pathOf(c.URL)}),
 	})
 	if err != nil {
 		return err
@@ -65,6 +67,15 @@ func serve(ctx context.Context, c *Config, stdout, stderr io.Writer) (err error)
 	p.announce(ctx, c, ln.Addr(), bar, stdout)
 	<-ctx.Done()
 	return errors.Join(<-serving, <-running)
+}
+
+// pathOf is the path of the server's public address.
+func pathOf(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return "" // Validate has refused it
+	}
+	return u.EscapedPath()
 }
 
 // keysFor returns the keys without which nothing is served, as soon as there is

@@ -64,6 +64,7 @@ type overrides struct {
 	kafka              []string
 	noAuth             bool
 	hosts              []string
+	url                string
 	logLevel, logStyle string
 }
 
@@ -77,6 +78,7 @@ func (o overrides) apply(c *Config) error {
 	}
 	set(&c.Listen, o.listen)
 	set(&c.Data, o.data)
+	set(&c.URL, o.url)
 	set(&c.Log.Level, o.logLevel)
 	set(&c.Log.Format, o.logStyle)
 	c.NoAuth = c.NoAuth || o.noAuth

@@ -60,6 +60,9 @@ func (c *Config) validateServing() error {
 			return keyPath{"hosts", i}.wrong("%q is not a host name, such as docs.example.com: no scheme, no port", h)
 		}
 	}
+	if err := api.CheckURL(c.URL); err != nil {
+		return keyPath{"url"}.wrong("%w", err)
+	}
 	for i, o := range c.Origins {
 		if err := http.NewCrossOriginProtection().AddTrustedOrigin(o); err != nil {
 			return keyPath{"origins", i}.wrong("%q is not an origin, such as https://example.com or http://localhost:3000", o)
