@@ -51,12 +51,19 @@ const folder = mkdtempSync(join(tmpdir(), 'ragserver-page-'));
 const note = join(folder, `${word}.md`);
 
 const tests = {
-  async 'the empty page says what is watched and suggests questions'({ page }) {
+  async 'the empty page says what is watched and offers topics, which are answered'({ page }) {
     await page.locator('.suggestions button').first().waitFor();
     const stats = await api('/api/stats');
     assert.match(await page.locator('.empty .lead').innerText(), new RegExp(`${stats.documents.toLocaleString('en')} documents?`));
     assert.ok((await page.locator('.suggestions button').count()) <= 3);
     assert.equal(await page.evaluate(() => document.activeElement.tagName), 'TEXTAREA');
+    const first = page.locator('.suggestions button').first();
+    const offered = await first.locator('.suggestion').innerText();
+    await first.click();
+    await answered(page);
+    assert.equal(await lastTurn(page).locator('.question h2').innerText(), offered);
+    await lastTurn(page).locator('.scope-line').waitFor();
+    assert.ok((await page.locator('.answer .cite').count()) > 0, 'a topic of the documents is not answered from them: ' + offered);
   },
 
   async 'an answer: passages before the first word, marks, panel, address'({ page }) {
