@@ -51,7 +51,7 @@ func (d *described) at(from any, names ...string) any {
 
 // What a route answers is what its description says it does.
 func TestRepliesAreAsDescribed(t *testing.T) {
-	s, _ := routesRig(t)
+	s := newRoutesRig(t).Server
 	d := describedAt(t, s, "/openapi.json")
 	checked := 0
 	for _, rt := range s.routes().native {
@@ -83,7 +83,7 @@ func TestRepliesAreAsDescribed(t *testing.T) {
 // A request made of the examples of a description's fields is answered, and has
 // every field that must be there.
 func TestExamples(t *testing.T) {
-	s, _ := routesRig(t)
+	s := newRoutesRig(t).Server
 	sent := 0
 	for _, target := range []string{"/openapi.json", "/_schema?format=json"} {
 		d := describedAt(t, s, target)

@@ -30,6 +30,8 @@ type sample struct {
 	// Names of fields, of the body or else of the query string.
 	required, numbers, filters, globs []string
 	stream                            bool // the reply does not end by itself
+
+	rig *routesRig // nil: a server of its own for each request
 }
 
 var hello = []map[string]any{{"role": "user", "content": "gift cards"}}
@@ -91,35 +93,45 @@ func answered(target string) sample {
 
 const aForm = "--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"f.md\"\r\n\r\ntext\r\n--b--\r\n"
 
-// rig is a server with what the samples name, anew for each request: some delete.
-func routesRig(t *testing.T) (*Server, func(sample) (target, body string)) {
+// A routesRig is a server with what the samples name.
+type routesRig struct {
+	*Server
+	ids *strings.Replacer
+}
+
+func newRoutesRig(t *testing.T) *routesRig {
 	t.Helper()
 	var e *engine
 	_, s := newServer(t, withSummaries(&e))
-	legal := cut("docs", "policies/refunds.md")
 	own := e.add("uploads", "own.md", "my own", nil)
-	return s, func(x sample) (string, string) {
-		target := strings.NewReplacer("ID", legal.String(), "OWN", own.String()).Replace(x.target)
-		switch {
-		case x.raw == "FORM":
-			return target, aForm
-		case x.body == nil:
-			return target, x.raw
-		}
-		data, err := json.Marshal(x.body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return target, string(data)
+	return &routesRig{s, strings.NewReplacer("ID", cut("docs", "policies/refunds.md").String(), "OWN", own.String())}
+}
+
+func (r *routesRig) fill(t *testing.T, x sample) (target, body string) {
+	t.Helper()
+	target = r.ids.Replace(x.target)
+	switch {
+	case x.raw == "FORM":
+		return target, aForm
+	case x.body == nil:
+		return target, x.raw
 	}
+	data, err := json.Marshal(x.body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return target, string(data)
 }
 
 // try sends a request, whose reply is cut off when it is a stream.
 func (x sample) try(t *testing.T, method string, more ...string) *httptest.ResponseRecorder {
 	t.Helper()
-	s, fill := routesRig(t)
-	target, body := fill(x)
-	return x.send(t, s, method, target, body, more...)
+	rig := x.rig
+	if rig == nil {
+		rig = newRoutesRig(t)
+	}
+	target, body := rig.fill(t, x)
+	return x.send(t, rig.Server, method, target, body, more...)
 }
 
 func (x sample) send(t *testing.T, s *Server, method, target, body string, more ...string) *httptest.ResponseRecorder {
@@ -186,7 +198,7 @@ var pathways = face{"pathway", false, func(t *testing.T, w *httptest.ResponseRec
 // TestEveryRoute spoils a good request to each route in every way that fits it.
 // The routes come from the router itself.
 func TestEveryRoute(t *testing.T) {
-	s, _ := routesRig(t)
+	s := newRoutesRig(t).Server
 	all := s.routes()
 	faces := map[string]face{}
 	paths := map[string][]string{} // methods by pattern
@@ -234,6 +246,9 @@ func spoil(t *testing.T, x sample, method, path string, f face, methods []string
 			return
 		}
 		f.check(t, w, says)
+	}
+	if method != "DELETE" && !x.stream {
+		x.rig = newRoutesRig(t)
 	}
 	good := x.try(t, method)
 	if good.Code != max(x.status, 200) {
@@ -301,11 +316,10 @@ func spoil(t *testing.T, x sample, method, path string, f face, methods []string
 	if x.body == nil {
 		return
 	}
-	s, fill := routesRig(t)
-	target, body := fill(x)
+	target, body := x.rig.fill(t, x)
 	send := func(body string, more ...string) *httptest.ResponseRecorder {
 		t.Helper()
-		return x.send(t, s, method, target, body, more...)
+		return x.send(t, x.rig.Server, method, target, body, more...)
 	}
 	for what, body := range map[string]string{
 		"half of it":    body[:len(body)-1],
@@ -322,7 +336,7 @@ func spoil(t *testing.T, x sample, method, path string, f face, methods []string
 		fails(what, send(body), 400, "")
 	}
 	if f.name == "pathway" {
-		_, odd := fill(x.with("collection", []int{1}))
+		_, odd := x.rig.fill(t, x.with("collection", []int{1}))
 		fails("a collection that is no name", send(odd), 400, "`collection`")
 	}
 	for what, kind := range map[string]string{"text": "text/plain", "a form, as curl says": "application/x-www-form-urlencoded", "none": "", "nonsense": ";;;"} {
@@ -331,7 +345,7 @@ func spoil(t *testing.T, x sample, method, path string, f face, methods []string
 		}
 	}
 	more := x.with("surprise", "x")
-	_, body = fill(more)
+	_, body = x.rig.fill(t, more)
 	if w := send(body); f.strict {
 		fails("a further field", w, 400, "`surprise`")
 	} else if w.Code != good.Code {
