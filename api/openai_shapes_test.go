@@ -21,6 +21,7 @@ func checkShape(t *testing.T, name string, data []byte) {
 		t.Fatal(err)
 	}
 	if s == nil {
+		t.Logf("OpenAI's description of %s is not at hand (RAGSERVER_SHARED): its shape is not checked", name)
 		return
 	}
 	v, err := jsonschema.UnmarshalJSON(strings.NewReader(string(data)))
