@@ -137,8 +137,8 @@ func (req *AskRequest) question() (answer.Question, error) {
 	if req.K == 0 {
 		q.Query.K = defaultAsk
 	}
-	if q.Query.K < 1 || q.Query.K > maxAskK {
-		return q, fault.Bad("k", "`k` must be from 1 to %d, not %d", maxAskK, q.Query.K)
+	if q.Query.K < 1 || q.Query.K > MaxAskK {
+		return q, fault.Bad("k", "`k` must be from 1 to %d, not %d", MaxAskK, q.Query.K)
 	}
 	var err error
 	if q.Query.Documents, err = documentIDs(req.Documents); err != nil {

@@ -59,7 +59,7 @@ func FuzzAskRequest(f *testing.F) {
 			told(t, err)
 			return
 		}
-		if q.Query.K < 1 || q.Query.K > maxAskK || len(q.History) > maxTurns {
+		if q.Query.K < 1 || q.Query.K > MaxAskK || len(q.History) > maxTurns {
 			t.Errorf("taken: %+v", q)
 		}
 	})

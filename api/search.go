@@ -21,7 +21,6 @@ const (
 	maxText    = 32768
 	defaultK   = 10
 	defaultAsk = 6
-	maxAskK    = 50
 )
 
 func (s *Server) search(w http.ResponseWriter, r *http.Request) error {

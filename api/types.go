@@ -5,6 +5,9 @@ import "time"
 // The types of the native API, as JSON. The OpenAPI description is generated
 // from them. Offsets count Unicode code points; times are RFC 3339 in UTC.
 
+// MaxAskK is the most passages that an answer may be made from.
+const MaxAskK = 50
+
 // AskRequest asks a question: POST /api/ask. With stream (or an Accept header of
 // text/event-stream) the reply is a stream of the events sources, text, done
 // and error, whose data are AskSources, AskText, AskAnswer and Error.

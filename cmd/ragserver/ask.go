@@ -1,13 +1,15 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -16,43 +18,80 @@ import (
 	"github.com/ragserver/ragserver/llm/answer"
 )
 
+// asking is what one run of the command asks.
+type asking struct {
+	question   string
+	k          int
+	collection string   // "" for the default one
+	folders    []string // that the answer must be from
+	ignored    []string // flags that a running server cannot heed
+	asJSON     bool
+}
+
 func askCommand(f *flags) *cobra.Command {
-	var asJSON bool
-	var k int
+	var a asking
 	cmd := &cobra.Command{
 		Use:   `ask "QUESTION" [FOLDER...]`,
 		Short: "Print a cited answer",
 		Long: `Answers one question and ends. With folders it first brings the index in step
 with them; without, it asks what is indexed in the data directory, or the server
-that is running on it.`,
+that is running on it: that one answers with its own configuration, and if it
+wants a key, takes it from the variable RAGSERVER_KEY.`,
 		Example: `  ragserver ask "How many days of leave do I have?" ./examples/docs`,
 		Args:    first("which question?"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if info, err := os.Stat(args[0]); err == nil && info.IsDir() && len(args) == 1 {
 				return usage(fmt.Errorf("which question? %s is a folder; as in: %s", args[0], cmd.UseLine()))
 			}
+			if err := checkPassages(a.k); err != nil {
+				return err
+			}
 			c, err := f.quietConfig(cmd, args[1:])
 			if err != nil {
 				return err
 			}
-			return ask(cmd.Context(), c, args[0], k, asJSON, cmd.OutOrStdout(), cmd.ErrOrStderr())
+			a.question = args[0]
+			if slices.Contains(f.typed, "collection") {
+				a.collection = c.DefaultCollection
+			}
+			if len(args) > 1 {
+				a.folders = folders(c.Collections[c.DefaultCollection])
+			}
+			for _, flag := range f.typed {
+				if slices.Contains([]string{"llm", "embedder", "kafka"}, flag) {
+					a.ignored = append(a.ignored, "--"+flag)
+				}
+			}
+			return ask(cmd.Context(), c, a, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print the answer as the API gives it")
-	cmd.Flags().IntVarP(&k, "passages", "k", 6, "`number` of passages to answer from")
+	cmd.Flags().BoolVar(&a.asJSON, "json", false, "print the answer as the API gives it")
+	addPassages(cmd.Flags(), &a.k, 6)
+	f.addCollection(cmd.Flags())
 	return cmd
 }
 
-func ask(ctx context.Context, c *Config, question string, k int, asJSON bool, stdout, stderr io.Writer) error {
+// folders lists the folders of a collection.
+func folders(col *CollectionConfig) []string {
+	var paths []string
+	for _, s := range col.Sources {
+		if s.Kafka == nil {
+			paths = append(paths, s.Folder)
+		}
+	}
+	return paths
+}
+
+func ask(ctx context.Context, c *Config, q asking, stdout, stderr io.Writer) error {
 	err := once(ctx, c, stderr, func(ctx context.Context, col *collection) error {
-		a, err := col.answers.Answer(ctx, answer.Question{Text: question, Query: index.Query{K: k}})
+		a, err := col.answers.Answer(ctx, answer.Question{Text: q.question, Query: index.Query{K: q.k}})
 		if err != nil {
 			return fmt.Errorf("answering: %w", err)
 		}
-		return printAnswer(stdout, forPrint(a), asJSON)
+		return printAnswer(stdout, forPrint(a), q.asJSON)
 	})
 	if inUse(err) {
-		return askRunning(ctx, c, question, k, asJSON, stdout, err)
+		return askRunning(ctx, c.Listen, q, stdout, stderr, err)
 	}
 	return err
 }
@@ -74,33 +113,27 @@ func forPrint(a answer.Answer) api.AskAnswer {
 }
 
 // askRunning asks the server that holds the data directory.
-func askRunning(ctx context.Context, c *Config, question string, k int, asJSON bool, stdout io.Writer, inUse error) error {
-	body, err := json.Marshal(api.AskRequest{Question: question, K: k})
-	if err != nil {
-		return err
+func askRunning(ctx context.Context, listen string, q asking, stdout, stderr io.Writer, inUse error) error {
+	s := running{address: callable(listen), key: os.Getenv("RAGSERVER_KEY")}
+	if err := s.mustWatch(ctx, q); err != nil {
+		return notThere(err, inUse, listen)
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+callable(c.Listen)+"/api/ask", bytes.NewReader(body))
-	if err != nil {
-		return err
-	}
-	req.Header.Set("Content-Type", "application/json")
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return &exitError{exitInUse, fmt.Errorf("%w; and no server answers on %s: say where it listens with --listen", inUse, c.Listen)}
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		var e api.Error
-		if err := json.NewDecoder(io.LimitReader(resp.Body, 1<<20)).Decode(&e); err != nil || e.Error.Message == "" {
-			e.Error.Message = resp.Status
-		}
-		return fmt.Errorf("the server on %s: %s", c.Listen, e.Error.Message)
+	if len(q.ignored) > 0 {
+		fmt.Fprintf(stderr, "The server that runs on %s answers, with its own configuration: %s is ignored.\n", listen, strings.Join(q.ignored, ", "))
 	}
 	var a api.AskAnswer
-	if err := json.NewDecoder(resp.Body).Decode(&a); err != nil {
-		return fmt.Errorf("reading the answer of the server on %s: %w", c.Listen, err)
+	if err := s.call(ctx, http.MethodPost, "/api/ask", api.AskRequest{Question: q.question, K: q.k, Collection: q.collection}, &a); err != nil {
+		return notThere(err, inUse, listen)
 	}
-	return printAnswer(stdout, a, asJSON)
+	return printAnswer(stdout, a, q.asJSON)
+}
+
+// notThere says of a call that reached nobody who uses the data directory.
+func notThere(err, inUse error, listen string) error {
+	if !errors.Is(err, errNoServer) {
+		return err
+	}
+	return &exitError{code: exitInUse, err: fmt.Errorf("%w; and no server answers on %s: say where it listens with --listen", inUse, listen)}
 }
 
 func printAnswer(w io.Writer, a api.AskAnswer, asJSON bool) error {

@@ -27,9 +27,12 @@ type Config struct {
 	URL string `yaml:"url,omitempty"`
 	// Origins are web origins that may call the API from a browser.
 	Origins []string `yaml:"origins,omitempty"`
-	// Collections are named sets of documents; "default" answers when none is
-	// named.
+	// Collections are named sets of documents.
 	Collections map[string]*CollectionConfig `yaml:"collections,omitempty"`
+	// DefaultCollection answers when a request names none, and is what the
+	// folders and flags of the command line are about: by default the one that
+	// is called "default", else the first of the file.
+	DefaultCollection string `yaml:"default_collection,omitempty"`
 	// Models are language models and embedders that collections name.
 	Models map[string]*ModelConfig `yaml:"models,omitempty"`
 	// Keys are API keys by hash, beside those that `ragserver key add` keeps

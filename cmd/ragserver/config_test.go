@@ -249,6 +249,7 @@ var wrongValues = map[string]struct {
 	"keys[].name":                                {"?", "a name is 1 to 64 letters"},
 	"keys[].scopes[]":                            {"everything", "there is no scope \"everything\""},
 	"keys[].hash":                                {"abc", "is not a SHA-256"},
+	"default_collection":                         {"elsewhere", "there is no collection \"elsewhere\"; there are: default"},
 	"log.level":                                  {"loud", "is not debug, info, warn or error"},
 	"log.format":                                 {"xml", "is not text or json"},
 }

@@ -85,6 +85,9 @@ func loadConfig(path string) (*Config, *configFile, error) {
 	if err := yaml.UnmarshalWithOptions(b, &c, yaml.DisallowUnknownField()); err != nil {
 		return nil, nil, f.syntax(err)
 	}
+	if c.DefaultCollection == "" && c.Collections[defaultCollection] == nil {
+		c.DefaultCollection = f.firstIn("collections")
+	}
 	// Paths in a file are relative to the file.
 	dir := filepath.Dir(path)
 	if c.Data != "" {
@@ -275,6 +278,25 @@ func (f *configFile) line(key keyPath) (line int, ok bool) {
 		n, line = next, at
 	}
 	return line, len(key) > 0
+}
+
+// firstIn returns the first name in a mapping at the top of the file, "" if
+// there is none.
+func (f *configFile) firstIn(name string) string {
+	n, _ := child(f.top, name)
+	if a, ok := n.(*ast.AnchorNode); ok {
+		n = a.Value
+	}
+	m, ok := n.(ast.MapNode)
+	if !ok {
+		return ""
+	}
+	for it := m.MapRange(); it.Next(); {
+		if !it.Key().IsMergeKey() {
+			return it.Key().GetToken().Value
+		}
+	}
+	return ""
 }
 
 // child takes one step of a path; at is 0 if there is nothing.

@@ -61,8 +61,11 @@ func (d *doctor) check(what string, f func() (string, error)) {
 func (d *doctor) examine(ctx context.Context, c *Config) {
 	d.check("address", func() (string, error) {
 		ln, err := net.Listen("tcp", c.Listen)
+		if isAny(err, portTaken) && health(ctx, c.Listen, io.Discard) == nil {
+			return "a ragserver serves there", nil
+		}
 		if err != nil {
-			return "", fmt.Errorf("%w (fine if it is this server that runs there)", err)
+			return "", err
 		}
 		return c.Listen + " is free", ln.Close()
 	})

@@ -40,6 +40,7 @@ func fromEnvironment(fs *pflag.FlagSet, lookup func(string) (string, bool)) (set
 
 // furtherVariables are those with our prefix that stand for no flag.
 var furtherVariables = []string{
+	"RAGSERVER_KEY",     // the key with which ask calls a running server
 	"RAGSERVER_VERSION", // what images call the version they carry
 	"RAGSERVER_KERNEL",  // go: the vector arithmetic without assembly
 	"RAGSERVER_WEB_DIR", // the page from a directory, while it is worked on

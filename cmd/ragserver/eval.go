@@ -30,6 +30,9 @@ that the documents do not answer.`,
 		Example: "  ragserver eval questions.jsonl ./docs",
 		Args:    first("which file of questions?"),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := checkPassages(k); err != nil {
+				return err
+			}
 			c, err := f.quietConfig(cmd, args[1:])
 			if err != nil {
 				return err
@@ -38,7 +41,8 @@ that the documents do not answer.`,
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one line of JSON for each question, then the summary")
-	cmd.Flags().IntVarP(&k, "passages", "k", 10, "`number` of passages to look at")
+	addPassages(cmd.Flags(), &k, 10)
+	f.addCollection(cmd.Flags())
 	return cmd
 }
 
@@ -52,9 +56,14 @@ func evaluate(ctx context.Context, c *Config, path string, k int, asJSON bool, s
 	if err != nil {
 		return usage(fmt.Errorf("%s: %w", path, err))
 	}
-	return once(ctx, c, stderr, func(ctx context.Context, col *collection) error {
+	err = once(ctx, c, stderr, func(ctx context.Context, col *collection) error {
 		return score(ctx, col.answers, cases, k, asJSON, stdout)
 	})
+	if inUse(err) {
+		return &exitError{exitInUse, err, "eval opens the data directory itself, and another ragserver runs on it. Stop that one for as long as eval takes,\n" +
+			"or let eval index the folders anew: ragserver eval " + path + " FOLDER... --data ./eval-data"}
+	}
+	return err
 }
 
 func score(ctx context.Context, answers *answer.Answerer, cases []eval.Case, k int, asJSON bool, stdout io.Writer) error {

@@ -19,6 +19,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/ragserver/ragserver/api"
 	"github.com/ragserver/ragserver/indexer/index"
 	"github.com/ragserver/ragserver/indexer/index/disk"
 	"github.com/ragserver/ragserver/pipeline"
@@ -38,6 +39,7 @@ const (
 type exitError struct {
 	code int
 	err  error
+	hint string // what to do about it, "" for what explain knows
 }
 
 func (e *exitError) Error() string { return e.err.Error() }
@@ -49,7 +51,7 @@ func usage(err error) error {
 	if err == nil {
 		return nil
 	}
-	return &exitError{exitUsage, err}
+	return &exitError{code: exitUsage, err: err}
 }
 
 func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
@@ -129,6 +131,7 @@ func rootCommand() *cobra.Command {
 type flags struct {
 	configPath string
 	over       overrides
+	typed      []string // after config: the flags that were given on the command line
 }
 
 func (f *flags) add(fs *pflag.FlagSet) {
@@ -148,6 +151,8 @@ func (f *flags) add(fs *pflag.FlagSet) {
 
 // config puts file, variables and flags together.
 func (f *flags) config(cmd *cobra.Command, folders []string) (*Config, error) {
+	f.typed = nil
+	cmd.Flags().Visit(func(flag *pflag.Flag) { f.typed = append(f.typed, flag.Name) })
 	set, err := fromEnvironment(cmd.Flags(), os.LookupEnv)
 	if err != nil {
 		return nil, usage(err)
@@ -161,12 +166,37 @@ func (f *flags) config(cmd *cobra.Command, folders []string) (*Config, error) {
 	if err := checkVariables(cmd.Root(), os.Environ(), c.variables()); err != nil {
 		return nil, usage(err)
 	}
-	o := f.over
-	o.folders = folders
+	o := f.overrides(cmd.Flags(), folders)
 	if err := o.apply(c); err != nil {
 		return nil, usage(err)
 	}
 	return c, usage(locate(c.Validate(), file, o, set))
+}
+
+// overrides returns what the flags and folders say.
+func (f *flags) overrides(fs *pflag.FlagSet, folders []string) overrides {
+	o := f.over
+	o.folders, o.given = folders, map[string]bool{}
+	fs.Visit(func(flag *pflag.Flag) { o.given[flag.Name] = true })
+	return o
+}
+
+// addCollection adds the flag that chooses a collection, for commands that work
+// with one.
+func (f *flags) addCollection(fs *pflag.FlagSet) {
+	fs.StringVar(&f.over.collection, "collection", "", "`name` of the collection (default the configuration's default)")
+}
+
+// addPassages adds the flag that says how many passages are looked at.
+func addPassages(fs *pflag.FlagSet, k *int, dflt int) {
+	fs.IntVarP(k, "passages", "k", dflt, fmt.Sprintf("`number` of passages to answer from, 1 to %d", api.MaxAskK))
+}
+
+func checkPassages(k int) error {
+	if k < 1 || k > api.MaxAskK {
+		return usage(fmt.Errorf("--passages: must be from 1 to %d, not %d", api.MaxAskK, k))
+	}
+	return nil
 }
 
 // quietConfig is config for commands that print one thing and end: they log
@@ -268,7 +298,9 @@ func inUse(err error) bool {
 func explain(err error) (code int, hint string) {
 	code = exitFailure
 	if e, ok := errors.AsType[*exitError](err); ok {
-		code = e.code
+		if code = e.code; e.hint != "" {
+			return code, e.hint
+		}
 	}
 	var network *net.OpError
 	var name *net.DNSError

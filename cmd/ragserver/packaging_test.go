@@ -59,14 +59,16 @@ func understood(t *testing.T, args, environment []string) commandLine {
 		t.Fatal(err)
 	}
 	line := commandLine{&Config{}, fs.Args()}
+	var stands []string
 	for _, folder := range line.folders {
 		stand := strings.TrimPrefix(folder, "/")
 		if err := os.MkdirAll(stand, 0o700); err != nil {
 			t.Fatal(err)
 		}
-		f.over.folders = append(f.over.folders, stand)
+		stands = append(stands, stand)
 	}
-	if err := f.over.apply(line.Config); err != nil {
+	o := f.overrides(fs, stands)
+	if err := o.apply(line.Config); err != nil {
 		t.Fatalf("%q: %v", args, err)
 	}
 	if err := line.Validate(); err != nil {

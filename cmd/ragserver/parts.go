@@ -13,6 +13,7 @@ import (
 
 	"github.com/ragserver/ragserver/indexer"
 	"github.com/ragserver/ragserver/indexer/embed"
+	"github.com/ragserver/ragserver/indexer/index/disk"
 	"github.com/ragserver/ragserver/indexer/parse"
 	"github.com/ragserver/ragserver/llm"
 	"github.com/ragserver/ragserver/llm/answer"
@@ -25,6 +26,7 @@ type parts struct {
 	models      map[string]answer.Model
 	parser      *parse.Pool
 	collections []*collection // the default first
+	release     func()        // gives the data directory back; nil before it was taken
 }
 
 // collection is a collection with what answers from it.
@@ -58,6 +60,11 @@ func build(ctx context.Context, c *Config, log *slog.Logger) (_ *parts, err erro
 	if err := prepareData(c.Data); err != nil {
 		return nil, err
 	}
+	// The whole directory and not each collection: two processes with other
+	// collections in it would be two servers of which one is not asked.
+	if p.release, err = disk.Lock(c.Data); err != nil {
+		return nil, fmt.Errorf("the data directory %s: %w", c.Data, err)
+	}
 	for name, m := range c.Models {
 		if !c.speaks(name) {
 			continue
@@ -79,7 +86,7 @@ func build(ctx context.Context, c *Config, log *slog.Logger) (_ *parts, err erro
 		switch {
 		case a == b:
 			return 0
-		case a == defaultCollection, b != defaultCollection && a < b:
+		case a == c.DefaultCollection, b != c.DefaultCollection && a < b:
 			return -1
 		}
 		return 1
@@ -290,6 +297,9 @@ func (p *parts) close() error {
 	}
 	if p.parser != nil {
 		errs = append(errs, p.parser.Close())
+	}
+	if p.release != nil {
+		p.release()
 	}
 	return errors.Join(errs...)
 }

@@ -40,6 +40,8 @@ import (
 //	exits CODE [NAME=VALUE...] ARG...
 //	                            run the command, with variables, to its end, which must be with this exit code
 //	flip FILE                   change a byte in the middle of a file
+//	keyed FILE CODE ARG...      as exits, with the key in a file as RAGSERVER_KEY
+//	log REGEXP                  the server's log must match
 //	halt                        ask to stop; the exit code must be 0
 func TestScripts(t *testing.T) {
 	bin := filepath.Dir(buildBinary(t))
@@ -62,7 +64,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"serve": scriptServe, "live": scriptLive, "ask": scriptAsk, "search": scriptSearch,
 			"find": scriptFind, "lose": scriptLose, "status": scriptStatus, "gone": scriptGone,
-			"get": scriptGet, "post": scriptPost, "crash": scriptCrash, "exits": scriptExits, "flip": scriptFlip, "halt": scriptHalt,
+			"get": scriptGet, "post": scriptPost, "crash": scriptCrash, "exits": scriptExits, "keyed": scriptKeyed, "log": scriptLog, "flip": scriptFlip, "halt": scriptHalt,
 		},
 	})
 }
@@ -354,4 +356,16 @@ func scriptFlip(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 	b[len(b)/2] ^= 0x55
 	ts.Check(os.WriteFile(name, b, 0o600))
+}
+
+func scriptKeyed(ts *testscript.TestScript, neg bool, args []string) {
+	key := strings.TrimSpace(ts.ReadFile(args[0]))
+	scriptExits(ts, neg, append([]string{args[1], "RAGSERVER_KEY=" + key}, args[2:]...))
+}
+
+func scriptLog(ts *testscript.TestScript, neg bool, args []string) {
+	s := of(ts)
+	if regexp.MustCompile(args[0]).MatchString(s.log.String()) == neg {
+		ts.Fatalf("match=%v of %s in the server's log:\n%s", !neg, args[0], s.log.String())
+	}
 }

@@ -106,6 +106,9 @@ func loopback(listen string) bool {
 func (p *parts) announce(ctx context.Context, c *Config, addr net.Addr, bar *progress, stdout io.Writer) {
 	url := "http://" + callable(addr.String())
 	p.log.Info("serving", "url", url, "data", c.Data, "collections", len(p.collections))
+	if !c.watches() {
+		p.log.Warn("nothing is watched: no folder and no topic is named, documents come by upload alone; `ragserver FOLDER` watches one")
+	}
 	if bar == nil {
 		return
 	}
@@ -125,4 +128,14 @@ func (p *parts) announce(ctx context.Context, c *Config, addr net.Addr, bar *pro
 		also = fmt.Sprintf(" (%d could not be read: see the page)", unread)
 	}
 	fmt.Fprintf(stdout, "%d documents in %d chunks are live%s. Try:\n  curl %s/api/ask -d '{\"question\": \"What is this about?\"}'\n", documents, chunks, also, url)
+}
+
+// watches reports whether any collection has a source beside uploads.
+func (c *Config) watches() bool {
+	for _, col := range c.Collections {
+		if len(col.Sources) > 0 {
+			return true
+		}
+	}
+	return false
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -56,9 +57,13 @@ func parseKafka(arg string) (*KafkaConfig, error) {
 	return k, nil
 }
 
-// overrides are what the command line adds to a configuration.
+// overrides are what the command line, and the variables that stand for flags,
+// say in place of a configuration.
 type overrides struct {
+	given map[string]bool // the flags that were given, whatever their value
+
 	folders            []string
+	collection         string // after apply: the default one
 	listen, data       string
 	llm, embedder      string
 	kafka              []string
@@ -68,29 +73,91 @@ type overrides struct {
 	logLevel, logStyle string
 }
 
-// apply puts the command line's settings over c. Folders and topics named
-// there replace the file's sources of the default collection.
-func (o overrides) apply(c *Config) error {
-	set := func(to *string, v string) {
-		if v != "" {
-			*to = v
+// apply puts what was given over c. Folders and topics replace the file's
+// sources of the default collection, host names its host names.
+func (o *overrides) apply(c *Config) error {
+	for flag, set := range map[string]func(){
+		"listen":     func() { c.Listen = o.listen },
+		"data":       func() { c.Data = o.data },
+		"url":        func() { c.URL = o.url },
+		"log-level":  func() { c.Log.Level = o.logLevel },
+		"log-format": func() { c.Log.Format = o.logStyle },
+		"no-auth":    func() { c.NoAuth = o.noAuth },
+		"host":       func() { c.Hosts = o.hosts },
+	} {
+		if o.given[flag] {
+			set()
 		}
 	}
-	set(&c.Listen, o.listen)
-	set(&c.Data, o.data)
-	set(&c.URL, o.url)
-	set(&c.Log.Level, o.logLevel)
-	set(&c.Log.Format, o.logStyle)
-	c.NoAuth = c.NoAuth || o.noAuth
-	c.Hosts = append(c.Hosts, o.hosts...)
-	if c.Collections == nil {
-		c.Collections = map[string]*CollectionConfig{}
+	col, err := o.choose(c)
+	if err != nil {
+		return err
 	}
-	col := c.Collections[defaultCollection]
 	if col == nil {
-		col = &CollectionConfig{}
-		c.Collections[defaultCollection] = col
+		return nil // Validate says why there is none
 	}
+	if err := o.applySources(col); err != nil {
+		return err
+	}
+	if o.given["llm"] {
+		if col.Model, err = c.nameModel(o.llm, "llm"); err != nil {
+			return err
+		}
+	}
+	if o.given["embedder"] {
+		col.Embedder = o.embedder
+		if o.embedder != builtinEmbedder {
+			col.Embedder, err = c.nameModel(o.embedder, "embedder")
+		}
+	}
+	return err
+}
+
+// choose returns the collection that the command line is about; nil if the
+// configuration's default is none of its collections. Without a configuration
+// and without sources it is one that the data directory holds.
+func (o *overrides) choose(c *Config) (*CollectionConfig, error) {
+	there := c.Collections
+	if len(there) == 0 {
+		there = c.stored()
+		if _, ok := there[defaultCollection]; !ok && len(there) > 0 && len(o.folders)+len(o.kafka) == 0 {
+			c.DefaultCollection = keys(there)[0]
+		}
+	}
+	if o.given["collection"] {
+		if _, ok := there[o.collection]; !ok {
+			return nil, fmt.Errorf("--collection: there is no collection %q; there are: %s", o.collection, known(there))
+		}
+		c.DefaultCollection = o.collection
+	}
+	c.settleDefault()
+	o.collection = c.DefaultCollection
+	col, ok := c.Collections[o.collection]
+	if ok && col == nil {
+		col = &CollectionConfig{}
+		c.Collections[o.collection] = col
+	}
+	return col, nil
+}
+
+// stored returns the collections that the data directory holds: none if it
+// cannot be read, of which Validate tells.
+func (c *Config) stored() map[string]*CollectionConfig {
+	data := c.Data
+	if data == "" {
+		data = defaultData
+	}
+	dirs, _ := os.ReadDir(filepath.Join(data, "collections"))
+	there := map[string]*CollectionConfig{}
+	for _, d := range dirs {
+		if d.IsDir() && plainName(d.Name()) {
+			there[d.Name()] = nil
+		}
+	}
+	return there
+}
+
+func (o *overrides) applySources(col *CollectionConfig) error {
 	if len(o.folders)+len(o.kafka) > 0 {
 		col.Sources = nil
 	}
@@ -107,14 +174,7 @@ func (o overrides) apply(c *Config) error {
 		}
 		col.Sources = append(col.Sources, SourceConfig{Kafka: kc})
 	}
-	if err := c.nameModel(o.llm, "llm", &col.Model); err != nil {
-		return err
-	}
-	if o.embedder == builtinEmbedder {
-		col.Embedder = builtinEmbedder
-		return nil
-	}
-	return c.nameModel(o.embedder, "embedder", &col.Embedder)
+	return nil
 }
 
 // gave reports whether the value of a key comes from the command line, and by
@@ -123,18 +183,22 @@ func (o overrides) gave(key keyPath) (flag string, ok bool) {
 	under := func(path ...any) bool { return len(key) >= len(path) && slices.Equal(key[:len(path)], path) }
 	switch {
 	case under("listen"):
-		return "listen", o.listen != ""
+		return "listen", o.given["listen"]
 	case under("data"):
-		return "data", o.data != ""
+		return "data", o.given["data"]
+	case under("url"):
+		return "url", o.given["url"]
 	case under("log", "level"):
-		return "log-level", o.logLevel != ""
+		return "log-level", o.given["log-level"]
 	case under("log", "format"):
-		return "log-format", o.logStyle != ""
-	case under("collections", defaultCollection, "model"):
-		return "llm", o.llm != ""
-	case under("collections", defaultCollection, "embedder"):
-		return "embedder", o.embedder != ""
-	case under("collections", defaultCollection, "sources") && len(o.folders)+len(o.kafka) > 0:
+		return "log-format", o.given["log-format"]
+	case under("hosts"):
+		return "host", o.given["host"]
+	case under("collections", o.collection, "model"):
+		return "llm", o.given["llm"]
+	case under("collections", o.collection, "embedder"):
+		return "embedder", o.given["embedder"]
+	case under("collections", o.collection, "sources") && len(o.folders)+len(o.kafka) > 0:
 		if len(key) > 3 && key[3].(int) >= len(o.folders) {
 			return "kafka", true
 		}
@@ -143,19 +207,15 @@ func (o overrides) gave(key keyPath) (flag string, ok bool) {
 	return "", false
 }
 
-// nameModel makes arg, a configured model's name or a short form, the model
-// that to names.
-func (c *Config) nameModel(arg, flag string, to *string) error {
-	if arg == "" {
-		return nil
-	}
-	if c.Models[arg] != nil {
-		*to = arg
-		return nil
+// nameModel returns the name of the model that arg means: that of a configured
+// one, or of one that is made of a short form; "" for "".
+func (c *Config) nameModel(arg, flag string) (string, error) {
+	if arg == "" || c.Models[arg] != nil {
+		return arg, nil
 	}
 	m, err := parseModel(arg)
 	if err != nil {
-		return fmt.Errorf("--%s: %w", flag, err)
+		return "", fmt.Errorf("--%s: %w", flag, err)
 	}
 	if c.Models == nil {
 		c.Models = map[string]*ModelConfig{}
@@ -168,6 +228,5 @@ func (c *Config) nameModel(arg, flag string, to *string) error {
 		name += "-" + flag
 	}
 	c.Models[name] = m
-	*to = name
-	return nil
+	return name, nil
 }

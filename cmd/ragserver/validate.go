@@ -31,9 +31,7 @@ func (c *Config) Validate() error {
 	if c.Data == "" {
 		c.Data = defaultData
 	}
-	if len(c.Collections) == 0 {
-		c.Collections = map[string]*CollectionConfig{defaultCollection: {}}
-	}
+	c.settleDefault()
 	steps := []func() error{c.validateServing, c.Log.validate, c.validateModels, c.validateCollections, c.validateKeys}
 	for _, step := range steps {
 		if err := step(); err != nil {
@@ -102,7 +100,21 @@ func (c *Config) validateModels() error {
 	return nil
 }
 
+// settleDefault decides which collection is the default. One is made if there is
+// none.
+func (c *Config) settleDefault() {
+	if c.DefaultCollection == "" {
+		c.DefaultCollection = defaultCollection
+	}
+	if len(c.Collections) == 0 {
+		c.Collections = map[string]*CollectionConfig{c.DefaultCollection: {}}
+	}
+}
+
 func (c *Config) validateCollections() error {
+	if _, ok := c.Collections[c.DefaultCollection]; !ok {
+		return keyPath{"default_collection"}.wrong("there is no collection %q; there are: %s", c.DefaultCollection, known(c.Collections))
+	}
 	for _, name := range slices.Sorted(maps.Keys(c.Collections)) {
 		if c.Collections[name] == nil {
 			c.Collections[name] = &CollectionConfig{}
