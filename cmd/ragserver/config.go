@@ -37,8 +37,17 @@ type Config struct {
 	Models map[string]*ModelConfig `yaml:"models,omitempty"`
 	// Keys are API keys by hash, beside those that `ragserver key add` keeps
 	// in the data directory.
-	Keys []KeyConfig `yaml:"keys,omitempty"`
-	Log  LogConfig   `yaml:"log,omitempty"`
+	Keys   []KeyConfig  `yaml:"keys,omitempty"`
+	Limits LimitsConfig `yaml:"limits,omitempty"`
+	Log    LogConfig    `yaml:"log,omitempty"`
+}
+
+// LimitsConfig bounds what clients may ask for at once; 0 is the default.
+type LimitsConfig struct {
+	UploadMB int `yaml:"upload_mb,omitempty"` // of one document; 512
+	Searches int `yaml:"searches,omitempty"`  // at once; 64
+	Asks     int `yaml:"asks,omitempty"`      // at once; 64
+	Feeds    int `yaml:"feeds,omitempty"`     // open at once; 256
 }
 
 // CollectionConfig is a set of documents with its own index.
@@ -93,6 +102,13 @@ type ModelConfig struct {
 	KeyEnv string `yaml:"key_env,omitempty"`
 	// Context is the window in tokens, 0 for a careful default.
 	Context int `yaml:"context,omitempty"`
+	// Concurrency is how many calls run at a time, 4 if 0. FirstWord,
+	// BetweenWords and Total bound a call, as in 90s or 10m: by default 5m, 1m
+	// and 10m for an endpoint in the own network, 1m, 30s and 5m for others.
+	Concurrency  int    `yaml:"concurrency,omitempty"`
+	FirstWord    string `yaml:"first_word,omitempty"`
+	BetweenWords string `yaml:"between_words,omitempty"`
+	Total        string `yaml:"total,omitempty"`
 	// Dims is the length of an embedder's vectors, 0 to ask the endpoint.
 	Dims int `yaml:"dims,omitempty"`
 	// Weight is the weight of an embedder's side in hybrid search, 0..1.

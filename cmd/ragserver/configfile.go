@@ -117,9 +117,10 @@ func relativeTo(dir, p string) string {
 func (f *configFile) syntax(err error) error {
 	var e yaml.Error
 	if errors.As(err, &e) && e.GetToken() != nil && e.GetToken().Position != nil {
-		return fmt.Errorf("%s:%d: %s", f.path, e.GetToken().Position.Line, e.GetMessage())
+		at := e.GetToken().Position
+		return fmt.Errorf("%s:%d: column %d: %s", f.path, at.Line, at.Column, e.GetMessage())
 	}
-	return fmt.Errorf("%s: %w", f.path, err)
+	return fmt.Errorf("%s: is no YAML", f.path) // the reader's words may quote secrets
 }
 
 // check refuses a node that a value of type t cannot be read from. line is that
@@ -177,6 +178,9 @@ func (f *configFile) checkStruct(n ast.MapNode, t reflect.Type, key keyPath) err
 				in = " in " + key.String()
 			}
 			err := fmt.Errorf("%s:%d: unknown key %q%s", f.path, token.Position.Line, token.Value, in)
+			if slices.Contains([]string{"api_key", "apikey", "key", "token", "secret", "password"}, strings.ToLower(token.Value)) && fields["key_env"] != nil {
+				return fmt.Errorf("%w; secrets are not written here: put it into an environment variable and name that in key_env", err)
+			}
 			if near := nearest(token.Value, keys(fields)); near != "" {
 				return fmt.Errorf("%w; did you mean %q?", err, near)
 			}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
@@ -240,7 +241,14 @@ func checkEmbedder(ctx context.Context, c *Config, name string) (string, error) 
 func checkModel(ctx context.Context, name string, m *ModelConfig) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	model, err := language(ctx, name, m)
+	if m.Model == "" && m.Provider != "anthropic" {
+		first, err := firstModel(ctx, m)
+		if err != nil {
+			return "", fmt.Errorf("none is named, and the endpoint does not say which it has: %w", err)
+		}
+		m.Model = first
+	}
+	model, err := language(name, m, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return "", err
 	}

@@ -69,7 +69,11 @@ func build(ctx context.Context, c *Config, log *slog.Logger) (_ *parts, err erro
 		if !c.speaks(name) {
 			continue
 		}
-		model, err := language(ctx, name, m)
+		model, err := language(name, m, log)
+		if err != nil && !c.answersWith(name) {
+			log.Warn("a model that no collection uses cannot be used", "err", err)
+			continue
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -133,6 +137,16 @@ func (c *Config) speaks(name string) bool {
 		embeds = embeds || col.Embedder == name
 	}
 	return !embeds
+}
+
+// answersWith reports whether a collection's answers are written by a model.
+func (c *Config) answersWith(name string) bool {
+	for _, col := range c.Collections {
+		if col.Model == name {
+			return true
+		}
+	}
+	return false
 }
 
 func newParser(cache string, log *slog.Logger) (*parse.Pool, error) {

@@ -49,7 +49,7 @@ func serve(ctx context.Context, c *Config, stdout, stderr io.Writer) (err error)
 		cols[i] = col.forAPI()
 	}
 	server, err := api.New(api.Options{
-		Version: version(), Collections: cols, Models: p.languages(), Keys: keys,
+		Version: version(), Collections: cols, Models: p.languages(), Keys: keys, Limits: c.Limits.forAPI(),
 		Hosts: c.Hosts, Origins: c.Origins, URL: c.URL, Log: log,
 		Page: web.Handler(web.Options{Dir: os.Getenv("RAGSERVER_WEB_DIR"), Prefix: pathOf(c.URL)}),
 	})
@@ -128,6 +128,10 @@ func (p *parts) announce(ctx context.Context, c *Config, addr net.Addr, bar *pro
 		also = fmt.Sprintf(" (%d could not be read: see the page)", unread)
 	}
 	fmt.Fprintf(stdout, "%d documents in %d chunks are live%s. Try:\n  curl %s/api/ask -d '{\"question\": \"What is this about?\"}'\n", documents, chunks, also, url)
+}
+
+func (l LimitsConfig) forAPI() api.Limits {
+	return api.Limits{Upload: int64(l.UploadMB) << 20, Searches: l.Searches, Asks: l.Asks, Streams: l.Feeds}
 }
 
 // watches reports whether any collection has a source beside uploads.

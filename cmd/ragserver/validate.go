@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/ragserver/ragserver/api"
 	"github.com/ragserver/ragserver/indexer"
@@ -32,7 +33,7 @@ func (c *Config) Validate() error {
 		c.Data = defaultData
 	}
 	c.settleDefault()
-	steps := []func() error{c.validateServing, c.Log.validate, c.validateModels, c.validateCollections, c.validateKeys}
+	steps := []func() error{c.validateServing, c.Limits.validate, c.Log.validate, c.validateModels, c.validateCollections, c.validateKeys}
 	for _, step := range steps {
 		if err := step(); err != nil {
 			return err
@@ -70,6 +71,15 @@ func (c *Config) validateServing() error {
 }
 
 var hostName = regexp.MustCompile(`^[\pL\pN]([\pL\pN_-]*[\pL\pN])?(\.[\pL\pN]([\pL\pN_-]*[\pL\pN])?)*\.?$`)
+
+func (l *LimitsConfig) validate() error {
+	for name, n := range map[string]int{"upload_mb": l.UploadMB, "searches": l.Searches, "asks": l.Asks, "feeds": l.Feeds} {
+		if n < 0 {
+			return keyPath{"limits", name}.wrong("%d is negative; 0 is the default", n)
+		}
+	}
+	return nil
+}
 
 func (l *LogConfig) validate() error {
 	if l.Level == "" {
@@ -313,14 +323,21 @@ func (m *ModelConfig) validate(key keyPath) error {
 	}
 	if m.BaseURL != "" {
 		u, err := url.Parse(m.BaseURL)
-		if err == nil && u.User != nil {
-			return key.at("base_url").wrong("has a secret in it; put it in a variable and name that in key_env")
+		if strings.ContainsAny(m.BaseURL, "?@") {
+			return key.at("base_url").wrong("has a secret in it, or room for one: no user and no query; put the key in a variable and name that in key_env")
 		}
 		if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
 			return key.at("base_url").wrong("%q is not an http or https address", m.BaseURL)
 		}
 	}
+	for name, text := range map[string]string{"first_word": m.FirstWord, "between_words": m.BetweenWords, "total": m.Total} {
+		if d, err := time.ParseDuration(text); text != "" && (err != nil || d <= 0) {
+			return key.at(name).wrong("%q is not a time, such as 90s or 10m", text)
+		}
+	}
 	switch {
+	case m.Concurrency < 0:
+		return key.at("concurrency").wrong("%d is negative; it is how many calls run at a time, 0 for the default", m.Concurrency)
 	case m.Context < 0:
 		return key.at("context").wrong("%d is negative; it is the model's window in tokens, 0 for a careful default", m.Context)
 	case m.Dims < 0:

@@ -46,7 +46,7 @@ func Anthropic(c Config) (llm.Model, error) {
 	if c.HTTP == nil {
 		c.HTTP = http.DefaultClient
 	}
-	name := c.Model + " at " + u.Redacted()
+	name := c.Model + " at " + u.Scheme + "://" + u.Host + u.Path // no user, no query: they may be secrets
 	return &model{name: name, key: c.Key, maxTokens: anthropicMax, begin: func(r llm.Request) (call, error) {
 		reply := &reply{Guard: wire.Guard{Client: c.HTTP, Provider: name, Key: c.Key}}
 		if r.Temperature == nil {

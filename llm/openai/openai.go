@@ -12,7 +12,6 @@ package openai
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"iter"
 	"math"
@@ -62,7 +61,7 @@ func New(c Config) (llm.Model, error) {
 	}
 	u, err := url.Parse(c.BaseURL)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return nil, fmt.Errorf("openai: base URL %q is not an http(s) address; it looks like http://127.0.0.1:11434/v1", redact(c.BaseURL, u))
+		return nil, errors.New("openai: the base URL is not an http(s) address; it looks like http://127.0.0.1:11434/v1")
 	}
 	if c.Model == "" {
 		return nil, errors.New("openai: no model named; name one that the endpoint offers, for example qwen3:4b")
@@ -71,18 +70,11 @@ func New(c Config) (llm.Model, error) {
 		c.HTTP = http.DefaultClient
 	}
 	c.BaseURL = strings.TrimRight(c.BaseURL, "/")
-	return &model{Config: c, name: c.Model + " at " + u.Redacted(), official: isOpenAI(u.Hostname())}, nil
+	return &model{Config: c, name: c.Model + " at " + place(u), official: isOpenAI(u.Hostname())}, nil
 }
 
-func redact(raw string, u *url.URL) string {
-	if u == nil {
-		return "(unreadable)"
-	}
-	if u.User != nil {
-		return u.Redacted()
-	}
-	return raw
-}
+// place is an endpoint's address without user and query, which may be secrets.
+func place(u *url.URL) string { return u.Scheme + "://" + u.Host + u.Path }
 
 // isOpenAI reports whether the newer names of parameters are understood.
 func isOpenAI(host string) bool {

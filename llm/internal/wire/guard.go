@@ -15,6 +15,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"sync"
@@ -112,6 +113,9 @@ func (g *Guard) Do(req *http.Request) (*http.Response, error) {
 func (g *Guard) Transport(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
+	}
+	if address, ok := errors.AsType[*url.Error](err); ok {
+		err = address.Err // without the address, whose query may be a secret
 	}
 	var timeout interface{ Timeout() bool }
 	if errors.As(err, &timeout) && timeout.Timeout() {
