@@ -17,6 +17,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -41,7 +42,7 @@ import (
 //	                            run the command, with variables, to its end, which must be with this exit code
 //	flip FILE                   change a byte in the middle of a file
 //	keyed FILE CODE ARG...      as exits, with the key in a file as RAGSERVER_KEY
-//	log REGEXP                  the server's log must match
+//	log REGEXP                  waits until the server's log matches
 //	halt                        ask to stop; the exit code must be 0
 func TestScripts(t *testing.T) {
 	bin := filepath.Dir(buildBinary(t))
@@ -75,7 +76,32 @@ type scriptedKey struct{}
 type scripted struct {
 	cmd *exec.Cmd
 	url string
-	log bytes.Buffer
+	log processLog
+}
+
+// processLog is what a process has written so far. Its methods may be called
+// while it goes on.
+type processLog struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *processLog) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *processLog) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+func (l *processLog) Reset() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.b.Reset()
 }
 
 func (s *scripted) end() {
@@ -364,8 +390,12 @@ func scriptKeyed(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 func scriptLog(ts *testscript.TestScript, neg bool, args []string) {
-	s := of(ts)
-	if regexp.MustCompile(args[0]).MatchString(s.log.String()) == neg {
-		ts.Fatalf("match=%v of %s in the server's log:\n%s", !neg, args[0], s.log.String())
+	s, line := of(ts), regexp.MustCompile(args[0])
+	if neg {
+		if text := s.log.String(); line.MatchString(text) {
+			ts.Fatalf("%s is in the server's log:\n%s", args[0], text)
+		}
+		return
 	}
+	await(ts, "a line with "+args[0], func() bool { return line.MatchString(s.log.String()) })
 }
