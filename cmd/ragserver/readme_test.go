@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -55,6 +57,63 @@ func TestReadme(t *testing.T) {
 	}
 	if seen < 6 || addr == "" {
 		t.Errorf("only %d commands were found", seen)
+	}
+	routes := regexp.MustCompile("`(?:[A-Z, ]+ )?(/[a-z0-9_/.{}]+)`").FindAllStringSubmatch(string(text), -1)
+	for _, m := range routes {
+		resp, err := http.Get("http://" + addr + strings.NewReplacer("{id}", "0", "{key}", "k").Replace(m[1]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close() // unread: the feed does not end
+		if resp.StatusCode == http.StatusNotFound && !strings.Contains(m[1], "{id}") {
+			t.Errorf("there is no route %s", m[1])
+		}
+	}
+	if len(routes) < 20 {
+		t.Errorf("only %d routes were found", len(routes))
+	}
+}
+
+// TestReadmeReference checks what the README says of commands, flags, exit codes
+// and files.
+func TestReadmeReference(t *testing.T) {
+	text := repoFile(t, "README.md")
+	front, _, ok := strings.Cut(text, "\n---\n")
+	if n := strings.Count(front, "\n"); !ok || n > 80 {
+		t.Errorf("%d lines stand before the reference; two screens are 80", n)
+	}
+	flat := strings.Join(strings.Fields(text), " ")
+	_, codes, _ := strings.Cut(strings.Join(strings.Fields(manual), " "), "Exit codes: ")
+	if !strings.Contains(flat, "Exit codes: "+codes) {
+		t.Errorf("the exit codes are not those of --help: %s", codes)
+	}
+	root := rootCommand()
+	for _, c := range root.Commands() {
+		if !c.Hidden && !strings.Contains(text, "| `ragserver "+c.Name()) {
+			t.Errorf("the command %s is not there", c.Name())
+		}
+	}
+	for _, m := range regexp.MustCompile("(?m)^\\| `ragserver ([a-z]+)").FindAllStringSubmatch(text, -1) {
+		if c, _, err := root.Find(m[1:]); err != nil || c == root {
+			t.Errorf("there is no command %s", m[1])
+		}
+	}
+	for _, m := range regexp.MustCompile("`--([a-z-]+)").FindAllStringSubmatch(text, -1) {
+		if !slices.Contains(flagNames(root), m[1]) && m[1] != "help" {
+			t.Errorf("there is no flag --%s", m[1])
+		}
+	}
+	lines := regexp.MustCompile(`(?m)^    ragserver (\./docs .*?)(?:\s+#.*)?$`).FindAllStringSubmatch(text, -1)
+	for _, m := range lines {
+		t.Run(m[1], func(t *testing.T) { understood(t, strings.Fields(strings.ReplaceAll(m[1], "'", "")), nil) })
+	}
+	if len(lines) < 5 {
+		t.Errorf("only %d command lines were found", len(lines))
+	}
+	for _, m := range regexp.MustCompile(`\]\(([a-zA-Z][^):]*)\)`).FindAllStringSubmatch(text, -1) {
+		if _, err := os.Stat(filepath.Join("..", "..", m[1])); err != nil {
+			t.Errorf("it links to %s: %v", m[1], err)
+		}
 	}
 }
 
