@@ -50,10 +50,10 @@ type OpenAI struct {
 	config Config
 	client *openai.Client
 	// What is learnt from replies: the length of vectors (0: not known yet), and
-	// that the server does not send them as base64, which is a quarter of the
-	// size of numbers in JSON.
-	dims   atomic.Int64
-	floats atomic.Bool
+	// whether the server sends them as base64, which is a quarter of the size of
+	// numbers in JSON.
+	dims     atomic.Int64
+	encoding atomic.Pointer[openai.EmbeddingEncodingFormat]
 }
 
 // NewOpenAI checks the configuration. It sends nothing.
@@ -114,9 +114,9 @@ func (e *OpenAI) Name() string {
 }
 
 // Embed gives a vector of length 1 for each text, a zero vector for a blank one,
-// which is not sent. What fails for a while is tried again; a reply with the
-// wrong number of vectors, of another length than before, or with values that
-// are not finite is an error.
+// which is not sent. What fails for a while is tried again; if the server refuses
+// the texts, or replies with the wrong number of vectors, of another length than
+// before, or with values that are not finite, the error is a *Refusal.
 func (e *OpenAI) Embed(ctx context.Context, texts []string) ([][]float32, error) {
 	out := make([][]float32, len(texts))
 	var sent []string
@@ -154,14 +154,29 @@ func (e *OpenAI) Embed(ctx context.Context, texts []string) ([][]float32, error)
 // batch sends one request.
 func (e *OpenAI) batch(ctx context.Context, texts []string) ([][]float32, error) {
 	res, err := e.request(ctx, texts)
-	if err != nil {
+	switch s := status(err); {
+	case err == nil:
+	case ctx.Err() == nil && (refuses(s) || s == 0 && misfit(err)):
+		no := refusal(err)
+		no.Err = e.explain(ctx, err)
+		return nil, no
+	default:
 		return nil, e.explain(ctx, err)
 	}
-	if len(res.Data) != len(texts) {
-		return nil, e.problem("%d vectors came back for %d texts", len(res.Data), len(texts))
+	vs, err := e.unpack(res.Data, len(texts))
+	if err != nil {
+		return nil, refusal(err)
 	}
-	out := make([][]float32, len(texts))
-	for _, d := range res.Data {
+	return vs, nil
+}
+
+// unpack puts vectors in the order of their n texts.
+func (e *OpenAI) unpack(data []openai.Embedding, n int) ([][]float32, error) {
+	if len(data) != n {
+		return nil, e.problem("%d vectors came back for %d texts", len(data), n)
+	}
+	out := make([][]float32, n)
+	for _, d := range data {
 		if d.Index < 0 || d.Index >= len(out) || out[d.Index] != nil {
 			return nil, e.problem("index %d of a vector is out of range or there twice", d.Index)
 		}
@@ -183,22 +198,22 @@ func (e *OpenAI) batch(ctx context.Context, texts []string) ([][]float32, error)
 	return out, nil
 }
 
-// request asks for base64 as long as the server has not shown that it does not
-// know it.
+// request asks for base64 unless the server has shown that it does not know it;
+// until it has shown that it does, a refusal may be due to that.
 func (e *OpenAI) request(ctx context.Context, texts []string) (openai.EmbeddingResponse, error) {
 	r := openai.EmbeddingRequest{Input: texts, Model: openai.EmbeddingModel(e.config.Model), Dimensions: e.config.Dims}
-	if !e.floats.Load() {
-		r.EncodingFormat = openai.EmbeddingEncodingFormatBase64
-		res, err := e.client.CreateEmbeddings(ctx, r)
-		var wrongType *json.UnmarshalTypeError
-		if s := status(err); err == nil || !errors.As(err, &wrongType) && s != http.StatusBadRequest && s != http.StatusUnprocessableEntity {
-			return res, err
-		}
+	if known := e.encoding.Load(); known != nil {
+		r.EncodingFormat = *known
+		return e.client.CreateEmbeddings(ctx, r)
 	}
-	r.EncodingFormat = openai.EmbeddingEncodingFormatFloat
+	r.EncodingFormat = openai.EmbeddingEncodingFormatBase64
 	res, err := e.client.CreateEmbeddings(ctx, r)
+	if s := status(err); err != nil && (errors.As(err, new(*json.UnmarshalTypeError)) || s == http.StatusBadRequest || s == http.StatusUnprocessableEntity) {
+		r.EncodingFormat = openai.EmbeddingEncodingFormatFloat
+		res, err = e.client.CreateEmbeddings(ctx, r)
+	}
 	if err == nil {
-		e.floats.Store(true)
+		e.encoding.Store(&r.EncodingFormat)
 	}
 	return res, err
 }
