@@ -261,6 +261,9 @@ func arrivedStatus(d index.Document) Status {
 	return s
 }
 
-// attrWarning is the attribute that keeps what could not be read of a document
-// that could be read otherwise.
-const attrWarning = "warning"
+// Attributes of documents that are here in part: what could not be read or
+// embedded of one, and how many of its chunks its embedder gave no vector for.
+const (
+	attrWarning    = "warning"
+	attrUnembedded = "unembedded"
+)

@@ -67,8 +67,10 @@ type SourceStatus struct {
 }
 
 // Embedder turns texts into vectors of one length, one a text, in order. A
-// zero vector means that the text has none. It is called from several
-// goroutines at once.
+// zero vector means that the text has none. An error that is an *embed.Refusal
+// is about the texts: it is asked for fewer, until the text is found that it does
+// not take. After any other error, and for as long as it lasts, it is asked the
+// same again. It is called from several goroutines at once.
 type Embedder interface {
 	Embed(ctx context.Context, texts []string) ([][]float32, error)
 }

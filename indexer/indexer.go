@@ -15,9 +15,10 @@
 // new one is ready and then switches in one epoch; a deletion goes at once and
 // overtakes everything that is queued. If vectors take longer than half a
 // second, the document answers by keyword first. A document that cannot be read
-// stays in the list with the reason. After a crash nothing acknowledged is
-// lost, nothing is parsed or embedded twice, and the index is a function of the
-// committed input.
+// stays in the list with the reason; of one whose text the embedder refuses in
+// part, that part answers by keyword, and the list says why. After a crash
+// nothing acknowledged is lost, nothing is parsed or embedded twice, and the
+// index is a function of the committed input.
 package indexer
 
 import (
@@ -145,21 +146,21 @@ func (x *Indexer) plan() {
 	).Named("texts")
 	readable := pipeline.Filter(texts, func(p parsed) bool { return p.Finding.Outcome == read }).Named("readable")
 	unreadable := pipeline.Filter(texts, func(p parsed) bool { return p.Finding.Outcome != read }).Named("unreadable")
-	vectored := pipeline.AsyncBatchJoin(readable, "embed", x.embed, answered, pipeline.AsyncOptions[parsed, bool]{
+	embedded := pipeline.AsyncBatchJoin(readable, "embed", x.embed, answered, pipeline.AsyncOptions[parsed, vectored]{
 		Workers:          runtime.GOMAXPROCS(0),
 		Batch:            embedDocuments,
 		Retries:          3,
 		Priority:         func(p parsed) int { return urgency(p.Item.Backlog) },
 		ProvisionalAfter: provisionalAfter,
-		Provisional:      func(parsed) (embedded, show bool) { return false, true },
+		Provisional:      func(parsed) (v vectored, show bool) { return v, true },
 	})
-	refused := pipeline.Map(unreadable, func(p parsed) ready { return answered(p, true) }).Named("refused")
-	pipeline.To(pipeline.Concat(vectored, refused).Named("answers"), "index", indexSink{x})
+	refused := pipeline.Map(unreadable, func(p parsed) ready { return answered(p, vectored{Done: true}) }).Named("refused")
+	pipeline.To(pipeline.Concat(embedded, refused).Named("answers"), "index", indexSink{x})
 	x.graph = g
 }
 
 // answered is what the index is to show of a document that was read or refused.
-func answered(p parsed, embedded bool) ready { return ready{p.Item, p.Finding, embedded} }
+func answered(p parsed, v vectored) ready { return ready{p.Item, p.Finding, v} }
 
 func parseOptions(workers int) pipeline.AsyncOptions[item, finding] {
 	return pipeline.AsyncOptions[item, finding]{
@@ -224,13 +225,4 @@ func (x *Indexer) Embedder() (name, trouble string) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	return x.space.Name, x.embedderError
-}
-
-func (x *Indexer) embedTrouble(err error) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	x.embedderError = ""
-	if err != nil {
-		x.embedderError = err.Error()
-	}
 }

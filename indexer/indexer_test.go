@@ -37,6 +37,8 @@ type letters struct {
 	mu    sync.Mutex
 	gate  chan struct{} // calls wait until it is closed, nil: none
 	err   error
+	// judge, if set, is asked what to say to texts.
+	judge func(texts []string) ([][]float32, error)
 }
 
 func (l *letters) set(gate chan struct{}, err error) {
@@ -47,7 +49,7 @@ func (l *letters) set(gate chan struct{}, err error) {
 
 func (l *letters) Embed(ctx context.Context, texts []string) ([][]float32, error) {
 	l.mu.Lock()
-	gate, err := l.gate, l.err
+	gate, err, judge := l.gate, l.err, l.judge
 	l.mu.Unlock()
 	if gate != nil {
 		select {
@@ -58,6 +60,11 @@ func (l *letters) Embed(ctx context.Context, texts []string) ([][]float32, error
 	}
 	if err != nil {
 		return nil, err
+	}
+	if judge != nil {
+		if vs, err := judge(texts); vs != nil || err != nil {
+			return vs, err
+		}
 	}
 	l.texts.Add(int64(len(texts)))
 	vs := make([][]float32, len(texts))

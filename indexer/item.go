@@ -95,7 +95,7 @@ type parsed struct {
 // ready is a row of the table behind the embed stage: what the index is to
 // show of a document.
 type ready struct {
-	Item     item
-	Finding  finding
-	Embedded bool
+	Item    item
+	Finding finding
+	Vectors vectored
 }

@@ -54,7 +54,7 @@ func (s indexSink) Apply(ctx context.Context, epoch uint64, changes []pipeline.C
 		x.board.arrive(find(before, id), find(after, id))
 	}
 	for _, c := range changes {
-		if c.N > 0 && c.Row.Embedded {
+		if c.N > 0 && c.Row.Vectors.Done {
 			x.arrived(c.Row.Item)
 		}
 	}
@@ -73,8 +73,8 @@ func find(v *index.View, id index.ID) *index.Document {
 	return nil
 }
 
-// cut shortens what is only shown.
-func cut(s string) string {
+// brief shortens what is only shown.
+func brief(s string) string {
 	const most = 1000
 	if len(s) > most {
 		s = s[:most] + "…"
@@ -90,7 +90,7 @@ func legible(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
 func (x *Indexer) document(id index.ID, r ready) (index.Document, error) {
 	it := r.Item
 	d := index.Document{
-		ID: id, Source: it.Source, Path: legible(it.Path), Version: r.Finding.Version, Embedded: r.Embedded,
+		ID: id, Source: it.Source, Path: legible(it.Path), Version: r.Finding.Version, Embedded: r.Vectors.Done,
 		Meta: index.Meta{
 			Created: it.Created, Modified: it.Modified, Seen: it.Seen,
 			Size: it.Size, Owner: legible(it.Owner), Type: r.Finding.Type,
@@ -98,25 +98,26 @@ func (x *Indexer) document(id index.ID, r ready) (index.Document, error) {
 	}
 	switch r.Finding.Outcome {
 	case skipped:
-		d.Unread, d.Version = unreadSkipped+cut(r.Finding.Reason), index.ID{}
+		d.Unread, d.Version = unreadSkipped+brief(r.Finding.Reason), index.ID{}
 	case failed:
-		d.Unread, d.Version = unreadFailed+cut(r.Finding.Reason), index.ID{}
+		d.Unread, d.Version = unreadFailed+brief(r.Finding.Reason), index.ID{}
 	default:
-		if err := x.describe(&d, it); err != nil {
+		if err := x.describe(&d, r); err != nil {
 			return d, err
 		}
 	}
 	if err := d.Check(); err != nil {
-		d.Unread, d.Version, d.Embedded = unreadFailed+cut(err.Error()), index.ID{}, true
-		d.Path, d.Meta.Title, d.Meta.Attributes = cut(d.Path), cut(d.Meta.Title), nil
-		d.Meta.Owner, d.Meta.Language, d.Meta.Type = cut(d.Meta.Owner), cut(d.Meta.Language), cut(d.Meta.Type)
+		d.Unread, d.Version, d.Embedded = unreadFailed+brief(err.Error()), index.ID{}, true
+		d.Path, d.Meta.Title, d.Meta.Attributes = brief(d.Path), brief(d.Meta.Title), nil
+		d.Meta.Owner, d.Meta.Language, d.Meta.Type = brief(d.Meta.Owner), brief(d.Meta.Language), brief(d.Meta.Type)
 	}
 	return d, nil
 }
 
 // describe adds what the index knows of the document's version, and what its
 // source does, which counts more.
-func (x *Indexer) describe(d *index.Document, it item) error {
+func (x *Indexer) describe(d *index.Document, r ready) error {
+	it := r.Item
 	c, err := x.index.Describe(d.Version)
 	if errors.Is(err, index.ErrNotFound) {
 		return nil // the index will say so itself
@@ -129,13 +130,19 @@ func (x *Indexer) describe(d *index.Document, it item) error {
 		return fmt.Errorf("indexer: metadata of %s/%s: %w", it.Source, it.Path, err)
 	}
 	m := &d.Meta
-	m.Title, m.Language, m.Type, m.Attributes = legible(titleOf(it, c)), c.Language, c.Type, c.Attributes
-	if len(fields) > 0 {
-		m.Attributes = maps.Clone(c.Attributes)
-		if m.Attributes == nil {
-			m.Attributes = map[string]any{}
+	m.Title, m.Language, m.Type = legible(titleOf(it, c)), c.Language, c.Type
+	m.Attributes = map[string]any{}
+	maps.Copy(m.Attributes, c.Attributes)
+	maps.Copy(m.Attributes, fields)
+	if v := r.Vectors; v.Note != "" {
+		ws := []string{v.Note}
+		if w, ok := c.Attributes[attrWarning].(string); ok {
+			ws = append(ws, w)
 		}
-		maps.Copy(m.Attributes, fields)
+		m.Attributes[attrWarning] = warning(ws)
+		if v.Lacking > 0 {
+			m.Attributes[attrUnembedded] = float64(v.Lacking)
+		}
 	}
 	return nil
 }

@@ -9,7 +9,6 @@ import (
 	"io"
 	"io/fs"
 	"maps"
-	"time"
 
 	"github.com/ragserver/ragserver/indexer/index"
 	"github.com/ragserver/ragserver/indexer/parse"
@@ -220,92 +219,4 @@ func (r readerContext) Read(p []byte) (int, error) {
 		return 0, err
 	}
 	return r.r.Read(p)
-}
-
-// embedRetry is how long the embed stage waits before it asks an embedder that
-// failed again; it doubles up to embedRetryMax.
-const (
-	embedRetry    = 500 * time.Millisecond
-	embedRetryMax = 30 * time.Second
-	// embedBatch is how many texts go to the embedder in one call.
-	embedBatch = 64
-)
-
-// embed gives the chunks of some documents their vectors. It returns when the
-// index holds them all, however long the embedder takes to come back: until
-// then the documents answer by keyword.
-func (x *Indexer) embed(ctx context.Context, rows []parsed) (embedded []bool, errs []error) {
-	embedded, errs = make([]bool, len(rows)), make([]error, len(rows))
-	computed := make([]int, len(rows))
-	jobs := map[index.ID]string{} // what must be embedded, by hash
-	for i, p := range rows {
-		embedded[i] = true
-		c, err := x.index.Content(p.Finding.Version)
-		if err != nil {
-			errs[i] = fmt.Errorf("indexer: the text of %s/%s: %w", p.Item.Source, p.Item.Path, err)
-			continue
-		}
-		hashes := make([]index.ID, len(c.Chunks))
-		for k := range c.Chunks {
-			hashes[k] = c.Chunks[k].Hash
-		}
-		for k, known := range x.index.Known(hashes) {
-			if _, queued := jobs[hashes[k]]; known || queued {
-				continue
-			}
-			jobs[hashes[k]] = c.EmbedText(k)
-			computed[i]++
-		}
-	}
-	hashes, texts := make([]index.ID, 0, embedBatch), make([]string, 0, embedBatch)
-	flush := func() error {
-		err := x.vectors(ctx, hashes, texts)
-		hashes, texts = hashes[:0], texts[:0]
-		return err
-	}
-	var err error
-	for h, text := range jobs {
-		hashes, texts = append(hashes, h), append(texts, text)
-		if len(texts) == embedBatch {
-			if err = flush(); err != nil {
-				break
-			}
-		}
-	}
-	if err == nil && len(texts) > 0 {
-		err = flush()
-	}
-	for i := range errs {
-		if errs[i] == nil {
-			errs[i] = err
-		}
-		if err == nil {
-			x.board.computed(docID(rows[i].Item.key()), computed[i])
-		}
-	}
-	return embedded, errs
-}
-
-// vectors embeds texts and stores the vectors, trying again until ctx ends.
-func (x *Indexer) vectors(ctx context.Context, hashes []index.ID, texts []string) error {
-	for wait := embedRetry; ; wait = min(2*wait, embedRetryMax) {
-		vs, err := x.space.Embedder.Embed(ctx, texts)
-		if err == nil && len(vs) != len(texts) {
-			err = fmt.Errorf("it returned %d vectors for %d texts", len(vs), len(texts))
-		}
-		if err == nil {
-			x.embedTrouble(nil)
-			return x.index.PutVectors(ctx, hashes, vs)
-		}
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		x.embedTrouble(err)
-		x.log.Warn("embedder failed; documents answer by keyword until it is back", "embedder", x.space.Name, "err", err, "retry", wait)
-		select {
-		case <-time.After(wait):
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
 }

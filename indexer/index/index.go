@@ -199,7 +199,7 @@ type Hit struct {
 	Score      float64 // fused; comparable within one result
 	Cosine     float64 // similarity of the vectors, NaN if not computed
 	BM25       float64 // keyword score, 0 if no term matched
-	Unembedded bool    // found by keyword while its vector is still being made
+	Unembedded bool    // found by keyword: its vector is still being made, or the embedder gives none
 	Why        *Why
 }
 

@@ -171,6 +171,16 @@ func (x *Index) Known(hashes []ID) []bool {
 	return out
 }
 
+// CheckVector says what makes a vector unfit for PutVectors: another length than
+// Space.Dims, values that are not finite or out of range.
+func (x *Index) CheckVector(v []float32) error {
+	if x.memo.space == nil {
+		return errors.New("index: it was opened without an embedder (Space.Dims is 0)")
+	}
+	_, err := x.memo.space.Check(v)
+	return err
+}
+
 // PutVectors stores the vectors of texts durably, ahead of the batch that uses
 // them: vectors[i] for the chunks whose Hash is hashes[i]. A zero vector says
 // that the text has none. What is known already is left as it is. If one vector
