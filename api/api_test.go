@@ -2,12 +2,14 @@ package api
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
 	"testing"
 	"unicode/utf8"
 
+	"github.com/ragserver/ragserver/indexer"
 	"go.uber.org/goleak"
 )
 
@@ -242,6 +244,28 @@ func TestDocumentText(t *testing.T) {
 	}
 	if was := get("?version=" + old + "&end=3"); was.Current || was.Text != "äöü" {
 		t.Errorf("%+v", was)
+	}
+}
+
+// Documents are those that can be found; what failed, was skipped or is on its
+// way is told apart, and Pathway's clients see what was parsed.
+func TestUnreadDocumentsAreNotCounted(t *testing.T) {
+	e, s := newServer(t)
+	before := call(t, s, "POST", "/v1/statistics", "{}").Body.String()
+	e.unread("docs", "scan.png", indexer.Skipped, "images are not read")
+	e.unread("docs", "poison.pdf", indexer.Failed, "the file is broken")
+	e.pending[cut("docs", "new.md")] = indexer.Status{ID: cut("docs", "new.md"), Source: "docs", Path: "new.md", State: indexer.Parsing}
+	e.pending[cut("docs", "policies/refunds.md")] = indexer.Status{ID: cut("docs", "policies/refunds.md"), Source: "docs", Path: "policies/refunds.md", State: indexer.Embedding}
+	w := call(t, s, "GET", "/api/stats", "")
+	st := decode[Stats](t, 200, w, w.Body.String())
+	if want := map[string]int{"live": 1, "skipped": 1, "failed": 1, "parsing": 1, "embedding": 1}; st.Documents != 2 || st.Pending != 2 || !maps.Equal(st.States, want) {
+		t.Errorf("%+v", st)
+	}
+	if after := call(t, s, "POST", "/v1/statistics", "{}").Body.String(); after != before {
+		t.Errorf("Pathway's statistics became %s, were %s", after, before)
+	}
+	if body := call(t, s, "POST", "/v1/inputs", `{"return_status":true}`).Body.String(); strings.Count(body, `"_indexing_status"`) != 5 {
+		t.Errorf("inputs are all documents with their state: %s", body)
 	}
 }
 

@@ -110,7 +110,20 @@ func (e *engine) live(source, path, text string, m index.Meta) *fakeDoc {
 	return d
 }
 
+// unread makes a document of which nothing could be read; the reason is all
+// there is of it.
+func (e *engine) unread(source, path string, state indexer.State, reason string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	d := e.live(source, path, "", index.Meta{})
+	d.Unread = string(state) + ": " + reason
+}
+
 func statusOf(d *fakeDoc) indexer.Status {
+	if state, reason, unread := strings.Cut(d.Unread, ": "); unread {
+		return indexer.Status{ID: d.ID, Source: d.Source, Path: d.Path, State: indexer.State(state), Reason: reason,
+			Size: d.Meta.Size, Seen: d.Meta.Seen, Updated: d.Applied, Epoch: d.Epoch}
+	}
 	return indexer.Status{ID: d.ID, Source: d.Source, Path: d.Path, State: indexer.Live, Version: d.Version, LiveVersion: d.Version,
 		Title: d.Meta.Title, Type: d.Meta.Type, Size: d.Meta.Size, Chunks: d.Chunks, Embedded: d.Chunks, Modified: d.Meta.Modified,
 		Seen: d.Meta.Seen, Updated: d.Applied, LiveAt: d.Applied, Epoch: d.Epoch}
@@ -330,8 +343,13 @@ func (e *engine) Documents() iter.Seq[index.Document] {
 func (e *engine) Stats() index.Stats {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	s := index.Stats{Epoch: e.epoch, Documents: len(e.docs), DiskBytes: 4096, HeapBytes: 1024}
+	s := index.Stats{Epoch: e.epoch, DiskBytes: 4096, HeapBytes: 1024}
 	for _, d := range e.docs {
+		if d.Unread != "" {
+			s.Unread++
+			continue
+		}
+		s.Documents++
 		s.Chunks += d.Chunks
 		s.Embedded += d.Vectored
 		if d.Meta.Modified.After(s.LastModified) {

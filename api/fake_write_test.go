@@ -66,9 +66,9 @@ func (e rows) Counts() (map[indexer.State]int, int) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	m := map[indexer.State]int{}
-	for id := range e.docs {
+	for id, d := range e.docs {
 		if _, moving := e.pending[id]; !moving {
-			m[indexer.Live]++
+			m[statusOf(d).State]++
 		}
 	}
 	for _, s := range e.pending {

@@ -192,7 +192,7 @@ type SourceInfo struct {
 	Kind      string `json:"kind" enum:"folder,kafka,uploads,former"`
 	Location  string `json:"location"`
 	Trouble   string `json:"trouble,omitempty"`
-	Documents int    `json:"documents"`
+	Documents int    `json:"documents" doc:"Those that can be found."`
 	Scanned   bool   `json:"scanned"`
 	Lag       int64  `json:"lag,omitempty"`
 	Writable  bool   `json:"writable" doc:"Takes PUT and DELETE."`
@@ -213,11 +213,11 @@ type Stats struct {
 	Version     string         `json:"version"`
 	Collection  string         `json:"collection"`
 	Epoch       uint64         `json:"epoch"`
-	Documents   int            `json:"documents" doc:"Live ones."`
+	Documents   int            `json:"documents" doc:"Those that can be found. What failed or was skipped is in states alone, what is new and on its way in states and pending."`
 	Chunks      int            `json:"chunks"`
 	Embedded    int            `json:"embedded" doc:"Chunks that have a vector."`
 	Pending     int            `json:"pending" doc:"Documents found, parsing or embedding."`
-	States      map[string]int `json:"states"`
+	States      map[string]int `json:"states" doc:"All documents by state; one that is being read again, whose last version can still be found, by that state."`
 	DiskBytes   int64          `json:"disk_bytes"`
 	HeapBytes   int64          `json:"heap_bytes"`
 	Embedder    string         `json:"embedder"`

@@ -61,7 +61,7 @@ type SourceStatus struct {
 	Kind      string // "folder", "kafka", "uploads", "former" (not configured any more)
 	Location  string // path, or brokers and topic; never a secret
 	Trouble   string // why it cannot be read at the moment, "" if it can
-	Documents int
+	Documents int    // that can be found
 	Scanned   bool // the first scan or catch-up is over
 	Lag       int64
 }

@@ -234,6 +234,13 @@ func TestUnread(t *testing.T) {
 			t.Errorf("%s was skipped without a reason", name)
 		}
 	}
+	r.write("read.txt", "Words.")
+	r.until("read.txt", Live)
+	for _, s := range r.x.Sources() {
+		if want := map[string]int{"docs": 1}[s.Name]; s.Documents != want {
+			t.Errorf("of the documents of source %s, %d count as found by a search, not %d", s.Name, s.Documents, want)
+		}
+	}
 	r.stop()
 	r.start()
 	if s := r.until("image.bin", Skipped); s.Reason == "" {

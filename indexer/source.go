@@ -205,15 +205,18 @@ func (x *Indexer) arrived(it item) {
 
 // Sources describes the sources.
 func (x *Indexer) Sources() []SourceStatus {
-	documents := map[string]int{}
+	kept, read := map[string]int{}, map[string]int{}
 	for d := range x.index.View().Documents() {
-		documents[d.Source]++
+		kept[d.Source]++
+		if d.Unread == "" {
+			read[d.Source]++
+		}
 	}
 	out := make([]SourceStatus, 0, len(x.sources))
 	for _, s := range x.sources {
 		st := s.status()
-		st.Documents = documents[s.name]
-		if s.kind != "former" || st.Documents > 0 {
+		st.Documents = read[s.name]
+		if s.kind != "former" || kept[s.name] > 0 {
 			out = append(out, st)
 		}
 	}

@@ -213,7 +213,8 @@ type Why struct {
 // Stats describes the live state.
 type Stats struct {
 	Epoch                       uint64
-	Documents, Chunks, Embedded int
-	LastModified, LastSeen      time.Time // largest over live documents
+	Documents, Chunks, Embedded int       // documents that were read, and what can be found of them
+	Unread                      int       // documents that are kept without text, for the reason in their Unread
+	LastModified, LastSeen      time.Time // largest over the documents that were read
 	DiskBytes, HeapBytes        int64
 }

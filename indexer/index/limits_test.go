@@ -221,10 +221,21 @@ func TestUnread(t *testing.T) {
 		{ID: id("a"), Path: "a", Unread: "encrypted"},
 		{ID: id("b"), Path: "b", Version: empty.Version, Unread: "no text"},
 	}})
-	if a.Documents[0].Document.Chunks != 0 || x.View().Stats().Documents != 2 {
-		t.Errorf("%+v", a)
+	if st := x.View().Stats(); a.Documents[0].Document.Chunks != 0 || st.Documents != 0 || st.Unread != 2 {
+		t.Errorf("%+v, %+v", a, st)
 	}
-	if d, ok := x.View().Document(id("a")); !ok || d.Unread != "encrypted" || d.Epoch != 1 || d.Applied.IsZero() {
+	// Only what was read counts, for the times too.
+	read := contentOf("", "some words")
+	put(t, x, read)
+	early, late := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(2026, 2, 1, 0, 0, 0, 0, time.UTC)
+	apply(t, x, Batch{Epoch: 2, Put: []Document{
+		{ID: id("c"), Path: "c", Version: read.Version, Meta: Meta{Modified: early, Seen: early}},
+		{ID: id("a"), Path: "a", Unread: "encrypted", Meta: Meta{Modified: late, Seen: late}},
+	}})
+	if st := x.View().Stats(); st.Documents != 1 || st.Unread != 2 || !st.LastModified.Equal(early) || !st.LastSeen.Equal(early) {
+		t.Errorf("%+v", st)
+	}
+	if d, ok := x.View().Document(id("a")); !ok || d.Unread != "encrypted" || d.Epoch != 2 || d.Applied.IsZero() {
 		t.Errorf("%+v", d)
 	}
 	if _, err := x.View().Content(id("a")); !errors.Is(err, ErrNotFound) {

@@ -30,7 +30,8 @@ type View struct {
 	fields   *filter.Snapshot
 	next     chan struct{} // closed when a newer view is there
 
-	latest         sync.Once // computes the two below, which only Stats asks for
+	latest         sync.Once // computes those below, which only Stats asks for
+	unread         int
 	modified, seen time.Time
 }
 
@@ -169,6 +170,10 @@ func (v *View) Text(doc ID, start, end int) (string, error) {
 func (v *View) Stats() Stats {
 	v.latest.Do(func() {
 		v.docs.all(func(e *entry) bool {
+			if e.doc.Unread != "" {
+				v.unread++
+				return true
+			}
 			if m := e.doc.Meta.Modified; m.After(v.modified) {
 				v.modified = m
 			}
@@ -179,7 +184,7 @@ func (v *View) Stats() Stats {
 		})
 	})
 	s := Stats{
-		Epoch: v.epoch, Documents: v.docs.n, Chunks: v.chunks, Embedded: v.vectored,
+		Epoch: v.epoch, Documents: v.docs.n - v.unread, Unread: v.unread, Chunks: v.chunks, Embedded: v.vectored,
 		LastModified: v.modified, LastSeen: v.seen, DiskBytes: v.x.diskBytes(),
 	}
 	// What the view holds, the vectors' 7-bit rows outside the Go heap included.
