@@ -129,18 +129,15 @@ func (req *AskRequest) question() (answer.Question, error) {
 	q := answer.Question{
 		Text:  req.Question,
 		Model: req.Model,
-		Query: index.Query{K: req.K, Filter: req.Filter, Glob: req.Glob, MinEpoch: req.MinEpoch},
+		Query: index.Query{Filter: req.Filter, Glob: req.Glob, MinEpoch: req.MinEpoch},
 	}
 	if err := checkText("question", req.Question, maxText); err != nil {
 		return q, err
 	}
-	if req.K == 0 {
-		q.Query.K = defaultAsk
-	}
-	if q.Query.K < 1 || q.Query.K > MaxAskK {
-		return q, fault.Bad("k", "`k` must be from 1 to %d, not %d", MaxAskK, q.Query.K)
-	}
 	var err error
+	if q.Query.K, err = selection.K("k", req.K, defaultAsk, MaxAskK); err != nil {
+		return q, err
+	}
 	if q.Query.Documents, err = documentIDs(req.Documents); err != nil {
 		return q, err
 	}

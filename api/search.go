@@ -93,26 +93,21 @@ func readSearch(w http.ResponseWriter, r *http.Request) (SearchRequest, error) {
 func searchOfQuery(v url.Values) (SearchRequest, error) {
 	p := params{values: v}
 	req := SearchRequest{
-		Query: p.text("query"), K: p.integer("k"), Mode: p.text("mode"), Filter: p.text("filter"), Glob: p.text("glob"),
+		Query: p.text("query"), K: p.given("k"), Mode: p.text("mode"), Filter: p.text("filter"), Glob: p.text("glob"),
 		Documents: p.list("documents"), Collection: p.text("collection"), MinEpoch: p.natural("min_epoch"), Explain: p.truth("explain"),
-	}
-	if v.Has("k") && req.K == 0 && p.err == nil {
-		p.err = fault.Bad("k", "`k` must be from 1 to %d", index.MaxK)
 	}
 	return req, p.done()
 }
 
 // query checks a request and makes the index's query of it.
 func (req *SearchRequest) query() (index.Query, error) {
-	q := index.Query{Text: req.Query, K: req.K, Filter: req.Filter, Glob: req.Glob, MinEpoch: req.MinEpoch, Explain: req.Explain}
+	q := index.Query{Text: req.Query, Filter: req.Filter, Glob: req.Glob, MinEpoch: req.MinEpoch, Explain: req.Explain}
 	if err := checkText("query", req.Query, maxText); err != nil {
 		return q, err
 	}
-	if q.K == 0 {
-		q.K = defaultK
-	}
-	if q.K < 1 || q.K > index.MaxK {
-		return q, fault.Bad("k", "`k` must be from 1 to %d, not %d", index.MaxK, q.K)
+	var err error
+	if q.K, err = selection.K("k", req.K, defaultK, index.MaxK); err != nil {
+		return q, err
 	}
 	switch req.Mode {
 	case "", "hybrid":
@@ -123,7 +118,6 @@ func (req *SearchRequest) query() (index.Query, error) {
 	default:
 		return q, fault.Bad("mode", "`mode` must be hybrid, keyword or vector, not %q", req.Mode)
 	}
-	var err error
 	if q.Documents, err = documentIDs(req.Documents); err != nil {
 		return q, err
 	}
@@ -188,16 +182,25 @@ func (p *params) list(name string) []string {
 	return out
 }
 
-func (p *params) integer(name string) int {
-	v := p.values.Get(name)
-	if v == "" {
-		return 0
+// given returns a whole number, nil if there is none.
+func (p *params) given(name string) *int {
+	if !p.values.Has(name) {
+		return nil
 	}
+	v := p.values.Get(name)
 	n, err := strconv.Atoi(v)
 	if err != nil && p.err == nil {
-		p.err = fault.Bad(name, "`%s` must be an integer, not %q", name, v)
+		p.err = fault.Bad(name, "`%s` must be an integer within range, not %.40q", name, v)
 	}
-	return n
+	return &n
+}
+
+// integer returns a whole number, 0 if there is none.
+func (p *params) integer(name string) int {
+	if n := p.given(name); n != nil {
+		return *n
+	}
+	return 0
 }
 
 func (p *params) natural(name string) uint64 {

@@ -14,7 +14,7 @@ const MaxAskK = 50
 type AskRequest struct {
 	Question   string    `json:"question" minLength:"1" maxLength:"32768" doc:"What to ask." example:"How many days of leave do I have?"`
 	History    []Message `json:"history,omitempty" maxItems:"200" doc:"Earlier turns, oldest first."`
-	K          int       `json:"k,omitempty" minimum:"1" maximum:"50" doc:"Passages to answer from; the default is 6." example:"6"`
+	K          *int      `json:"k,omitempty" minimum:"1" maximum:"50" doc:"Passages to answer from; the default is 6." example:"6"`
 	Filter     string    `json:"filter,omitempty" doc:"Which documents, by their metadata." example:"owner == 'legal' && modified_at >= 1735689600"`
 	Glob       string    `json:"glob,omitempty" doc:"Which documents, by their path." example:"**/*.pdf"`
 	Documents  []string  `json:"documents,omitempty" doc:"Only these documents, by id."`
@@ -107,7 +107,7 @@ type Usage struct {
 // SearchRequest searches: POST /api/search, or GET with the same names.
 type SearchRequest struct {
 	Query      string   `json:"query" minLength:"1" maxLength:"32768" example:"notice period"`
-	K          int      `json:"k,omitempty" minimum:"1" maximum:"1000" doc:"Hits wanted; the default is 10." example:"10"`
+	K          *int     `json:"k,omitempty" minimum:"1" maximum:"1000" doc:"Hits wanted; the default is 10." example:"10"`
 	Mode       string   `json:"mode,omitempty" enum:"hybrid,keyword,vector" example:"hybrid"`
 	Filter     string   `json:"filter,omitempty" doc:"Which documents, by their metadata." example:"owner == 'legal' && modified_at >= 1735689600"`
 	Glob       string   `json:"glob,omitempty" doc:"Which documents, by their path." example:"**/*.pdf"`

@@ -39,7 +39,7 @@ type chatRequest struct {
 	// Ragserver says which passages to answer from; clients send it as an
 	// extra field.
 	Ragserver struct {
-		K        int    `json:"k"`
+		K        *int   `json:"k"`
 		Filter   string `json:"filter"`
 		Glob     string `json:"glob"`
 		MinEpoch uint64 `json:"min_epoch"`
@@ -133,8 +133,6 @@ func (req *chatRequest) check() error {
 		return fault.Bad("temperature", "`temperature` must be from 0 to 2")
 	case len(req.Stop) > 16:
 		return fault.Bad("stop", "`stop` has %d texts; at most 16 are allowed", len(req.Stop))
-	case req.Ragserver.K < 0 || req.Ragserver.K > maxK:
-		return fault.Bad("ragserver.k", "`ragserver.k` must be from 1 to %d", maxK)
 	}
 	for i, m := range req.Messages {
 		switch m.Role {
@@ -145,6 +143,9 @@ func (req *chatRequest) check() error {
 		if m.Content.other != "" {
 			return fault.Bad("messages", "message %d has a part of type %.40q; only text is understood", i+1, m.Content.other)
 		}
+	}
+	if _, err := selection.K("ragserver.k", req.Ragserver.K, defaultK, maxK); err != nil {
+		return err
 	}
 	_, err := selection.Parse(req.Ragserver.Filter, req.Ragserver.Glob)
 	return err
@@ -189,11 +190,10 @@ func (req *chatRequest) question() (answer.Question, error) {
 		}
 	}
 	q.System = strings.Join(system, "\n\n")
-	q.Query = index.Query{K: req.Ragserver.K, Filter: req.Ragserver.Filter, Glob: req.Ragserver.Glob, MinEpoch: req.Ragserver.MinEpoch}
-	if q.Query.K == 0 {
-		q.Query.K = defaultK
-	}
-	return q, nil
+	q.Query = index.Query{Filter: req.Ragserver.Filter, Glob: req.Ragserver.Glob, MinEpoch: req.Ragserver.MinEpoch}
+	var err error
+	q.Query.K, err = selection.K("ragserver.k", req.Ragserver.K, defaultK, maxK)
+	return q, err
 }
 
 // direct is the conversation as it is, for a language model alone.

@@ -108,9 +108,10 @@ func (f *fields) count(name string, most int) int {
 		}
 		return 0
 	}
-	x, err := strconv.ParseFloat(strings.TrimSpace(strings.Trim(string(v), `"`)), 64)
+	said := strings.TrimSpace(strings.Trim(string(v), `"`))
+	x, err := strconv.ParseFloat(said, 64)
 	if err != nil || x != math.Trunc(x) || x < 1 || x > float64(most) {
-		f.bad(name, "`%s` must be a whole number from 1 to %d, not %.40s", name, most, v)
+		f.bad(name, "`%s` must be a whole number from 1 to %d, not %.40s", name, most, said)
 		return 0
 	}
 	return int(x)

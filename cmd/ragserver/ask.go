@@ -122,7 +122,7 @@ func askRunning(ctx context.Context, listen string, q asking, stdout, stderr io.
 		fmt.Fprintf(stderr, "The server that runs on %s answers, with its own configuration: %s is ignored.\n", listen, strings.Join(q.ignored, ", "))
 	}
 	var a api.AskAnswer
-	if err := s.call(ctx, http.MethodPost, "/api/ask", api.AskRequest{Question: q.question, K: q.k, Collection: q.collection}, &a); err != nil {
+	if err := s.call(ctx, http.MethodPost, "/api/ask", api.AskRequest{Question: q.question, K: &q.k, Collection: q.collection}, &a); err != nil {
 		return notThere(err, inUse, listen)
 	}
 	return printAnswer(stdout, a, q.asJSON)

@@ -1,5 +1,5 @@
-// Package selection reads what a request says of which documents it is about: a
-// metadata filter and a glob.
+// Package selection reads what a request says of which passages it wants: a
+// metadata filter, a glob, and how many.
 package selection
 
 import (
@@ -32,6 +32,18 @@ func Parse(expr, glob string) (filter.Expr, error) {
 		return e, bad("glob", "bad_glob", "the path pattern cannot be read: %s", words(err))
 	}
 	return filter.And(e, filter.PathGlob(g)), nil
+}
+
+// K reads how many passages are wanted: the standard number when the request
+// does not say, else what it says, which must be from 1 to most.
+func K(name string, k *int, standard, most int) (int, error) {
+	if k == nil {
+		return standard, nil
+	}
+	if *k < 1 || *k > most {
+		return 0, fault.Bad(name, "`%s` must be from 1 to %d, not %d", name, most, *k)
+	}
+	return *k, nil
 }
 
 func bad(param, code, format string, args ...any) error {
