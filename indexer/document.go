@@ -62,7 +62,7 @@ type SourceStatus struct {
 	Location  string // path, or brokers and topic; never a secret
 	Trouble   string // why it cannot be read at the moment, "" if it can
 	Documents int    // that can be found
-	Scanned   bool // the first scan or catch-up is over
+	Scanned   bool   // the first scan or catch-up is over
 	Lag       int64
 }
 
