@@ -97,7 +97,7 @@ func (c *checker) all() error {
 	}
 	err = errors.Join(
 		c.log(textLog, m.Text, remedyNone, func(f disk.Frame) error {
-			full, err := decodeContent(f.ID, f.Payload)
+			full, err := decodeContent(f.ID, f.Payload, len(f.Payload))
 			if err == nil {
 				c.versions[f.ID] = true
 				err = checkContent(full)

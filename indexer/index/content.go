@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 	"unicode/utf8"
+	"unsafe"
 
 	"github.com/ragserver/ragserver/indexer/index/disk"
 )
@@ -132,7 +133,7 @@ func (c *content) heading(p passage) (string, error) {
 // span reads a part of the text.
 func (c *content) span(start, end uint32) (string, error) {
 	b, err := c.read(c.textAt()+int(start), int(end-start))
-	return string(b), err
+	return unsafe.String(unsafe.SliceData(b), len(b)), err // nobody else has b
 }
 
 // checkContent says what makes c unfit to be stored.
@@ -168,6 +169,7 @@ func checkContent(c *Content) error {
 
 func border(s string, i uint32) bool { return int(i) == len(s) || utf8.RuneStart(s[i]) }
 
+// encodeContent writes what of a record precedes the text.
 func encodeContent(c *Content) ([]byte, error) {
 	e := encoder{b: []byte{0}}
 	e.string(c.Title)
@@ -205,32 +207,37 @@ func encodeContent(c *Content) ([]byte, error) {
 	le.PutUint32(table[0:], uint32(len(c.Chunks)))
 	le.PutUint32(table[4:], uint32(len(e.b)))
 	le.PutUint32(table[8:], uint32(len(c.Text)))
-	return append(append(table, e.b...), c.Text...), nil
+	return append(table, e.b...), nil
 }
 
-// contentSizes reads the head of a record and checks that it fits.
-func contentSizes(b []byte) (chunks, strings, text uint32, err error) {
+// contentSizes reads the head of a record of size bytes and checks that it fits.
+func contentSizes(b []byte, size int) (chunks, strings, text uint32, err error) {
 	if len(b) < contentHead {
 		return 0, 0, 0, errFormat
 	}
 	le := binary.LittleEndian
 	chunks, strings, text = le.Uint32(b), le.Uint32(b[4:]), le.Uint32(b[8:])
-	if chunks > MaxChunks || contentHead+uint64(chunks)*chunkSize+uint64(strings)+uint64(text) != uint64(len(b)) {
+	if chunks > MaxChunks || contentHead+uint64(chunks)*chunkSize+uint64(strings)+uint64(text) != uint64(size) {
 		return 0, 0, 0, errFormat
 	}
 	return chunks, strings, text, nil
 }
 
-// decodeContent is the inverse of encodeContent.
-func decodeContent(version ID, b []byte) (*Content, error) {
-	n, m, _, err := contentSizes(b)
+// decodeContent reads a record, or the part of one of size bytes that precedes
+// the text, which is then missing.
+func decodeContent(version ID, b []byte, size int) (*Content, error) {
+	n, m, text, err := contentSizes(b, size)
 	if err != nil {
 		return nil, err
 	}
-	table, strs, text := b[contentHead:contentHead+n*chunkSize], b[contentHead+n*chunkSize:][:m], b[contentHead+n*chunkSize+m:]
+	at := contentHead + n*chunkSize + m
+	if len(b) < int(at) {
+		return nil, errFormat
+	}
+	table, strs := b[contentHead:contentHead+n*chunkSize], b[contentHead+n*chunkSize:at]
 	d := decoder{b: strs}
 	d.take(1)
-	c := &Content{Version: version, Title: d.string(), Language: d.string(), Type: d.string(), Attributes: d.attributes(0), Text: string(text)}
+	c := &Content{Version: version, Title: d.string(), Language: d.string(), Type: d.string(), Attributes: d.attributes(0), Text: string(b[at:])}
 	if d.err != nil {
 		return nil, d.err
 	}
@@ -249,7 +256,7 @@ func decodeContent(version ID, b []byte) (*Content, error) {
 			}
 			headings[p.heading] = h
 		}
-		if p.start > p.end || int(p.end) > len(text) {
+		if p.start > p.end || p.end > text {
 			return nil, errFormat
 		}
 		c.Chunks = append(c.Chunks, Chunk{Start: p.start, End: p.end, Page: p.page, Heading: h, Hash: p.hash})
@@ -280,7 +287,7 @@ func (x *Index) PutContent(ctx context.Context, c *Content) error {
 		if err != nil {
 			return nil, err
 		}
-		f := disk.Frame{Kind: kindContent, ID: c.Version, Time: now, Payload: b}
+		f := disk.Frame{Kind: kindContent, ID: c.Version, Time: now, Payload: b, Tail: unsafe.Slice(unsafe.StringData(c.Text), len(c.Text))}
 		x.inflight.RLock()
 		defer x.inflight.RUnlock()
 		pos, err := x.text.Append(f)
@@ -300,7 +307,7 @@ func (x *Index) PutContent(ctx context.Context, c *Content) error {
 // addContent enters a record that is in the log. The last one of a version
 // counts. Caller holds mu.
 func (x *Index) addContent(p disk.Pos, f disk.Frame, file disk.File) error {
-	chunks, strings, text, err := contentSizes(f.Payload)
+	chunks, strings, text, err := contentSizes(f.Payload, len(f.Payload)+len(f.Tail))
 	if err != nil {
 		return err
 	}
@@ -341,13 +348,13 @@ func (x *Index) Content(version ID) (*Content, error) {
 
 // whole reads all of a content.
 func (c *content) whole() (*Content, error) {
-	b, err := c.read(0, c.size())
+	o, err := c.outline()
 	if err != nil {
 		return nil, err
 	}
-	full, err := decodeContent(c.version, b)
+	o.Text, err = c.span(0, c.text)
 	if err != nil {
-		return nil, fmt.Errorf("index: version %v: %w", c.version, err)
+		return nil, err
 	}
-	return full, nil
+	return &o.Content, nil
 }

@@ -16,10 +16,10 @@ func FuzzContent(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	f.Add(b)
+	f.Add(append(b, c.Text...))
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, b []byte) {
-		c, err := decodeContent(id("v"), b)
+		c, err := decodeContent(id("v"), b, len(b))
 		if err != nil || checkContent(c) != nil {
 			return
 		}
@@ -27,7 +27,8 @@ func FuzzContent(f *testing.F) {
 		if err != nil {
 			return // e.g. an attribute that is no number
 		}
-		c2, err := decodeContent(id("v"), again)
+		again = append(again, c.Text...)
+		c2, err := decodeContent(id("v"), again, len(again))
 		if err != nil || !reflect.DeepEqual(c, c2) {
 			t.Fatalf("%+v became %+v, %v", c, c2, err)
 		}

@@ -100,14 +100,17 @@ type Chunk struct {
 // title and the heading path in front of the chunk's text.
 func (c *Content) EmbedText(i int) string {
 	ch := c.Chunks[i]
-	s := c.Text[ch.Start:ch.End]
-	if ch.Heading != "" {
-		s = ch.Heading + "\n" + s
+	return embedText(c.Title, ch.Heading, c.Text[ch.Start:ch.End])
+}
+
+func embedText(title, heading, text string) string {
+	if heading != "" {
+		text = heading + "\n" + text
 	}
-	if c.Title != "" {
-		s = c.Title + "\n" + s
+	if title != "" {
+		text = title + "\n" + text
 	}
-	return s
+	return text
 }
 
 // Document is a live document.

@@ -195,15 +195,18 @@ func (s *state) readWords() (err error) {
 		if len(e.rows) == 0 {
 			return true
 		}
-		var c *Content
-		if c, err = e.content.whole(); err != nil {
+		var o *Outline
+		if o, err = e.content.outline(); err != nil {
 			return false
 		}
 		for i, row := range e.rows {
-			w := c.Chunks[i]
-			s.words.Add(row, c.Language, keyword.Fields{Title: c.Title, Heading: w.Heading, Body: c.Text[w.Start:w.End]})
+			var body string
+			if body, err = o.ChunkText(i); err != nil {
+				return false
+			}
+			s.words.Add(row, o.Language, keyword.Fields{Title: o.Title, Heading: o.Chunks[i].Heading, Body: body})
 		}
-		if rows += len(e.rows); rows > 1<<15 { // what was added becomes compact
+		if rows += len(e.rows); rows > compactRows {
 			s.words.Snapshot()
 			rows = 0
 		}

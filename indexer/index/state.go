@@ -77,7 +77,7 @@ func (s *state) stage(lookup func([]passage, []uint32), d Document, c *content) 
 	seen := make(map[ID]uint32, len(passages))
 	slots := make([]uint32, len(passages))
 	lookup(passages, slots)
-	var full *Content
+	var o *Outline
 	for i, p := range passages {
 		k := key{p.hash, seen[p.hash]}
 		seen[p.hash]++
@@ -89,16 +89,22 @@ func (s *state) stage(lookup func([]passage, []uint32), d Document, c *content) 
 			e.rows[i] = row
 			continue
 		}
-		if full == nil {
-			if full, err = c.whole(); err != nil {
+		if o == nil {
+			if o, err = c.outline(); err != nil {
 				return nil, err
 			}
+		}
+		body, err := o.ChunkText(i)
+		if err != nil {
+			return nil, err
 		}
 		row := s.rows.take()
 		ch.fresh = append(ch.fresh, row)
 		e.rows[i] = row
-		w := full.Chunks[i]
-		s.words.Add(row, full.Language, keyword.Fields{Title: full.Title, Heading: w.Heading, Body: full.Text[w.Start:w.End]})
+		s.words.Add(row, o.Language, keyword.Fields{Title: o.Title, Heading: o.Chunks[i].Heading, Body: body})
+		if len(ch.fresh)%compactRows == 0 {
+			s.words.Snapshot()
+		}
 	}
 	return ch, nil
 }
@@ -121,6 +127,10 @@ func (s *state) rowsToKeep(ch *change, c *content) (map[key]uint32, error) {
 	}
 	return kept, nil
 }
+
+// compactRows is how many rows are added to the keyword side before what was
+// added becomes compact: until then it takes several times as much memory.
+const compactRows = 1 << 15
 
 // revert undoes stage.
 func (s *state) revert(ch *change) {

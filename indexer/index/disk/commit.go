@@ -16,8 +16,8 @@ type commit struct {
 // durable. After an error none of them counts; but a crash may bring them back.
 func (l *Log) Append(frames ...Frame) ([]Pos, error) {
 	for i := range frames {
-		if len(frames[i].Payload) > MaxPayload {
-			return nil, fmt.Errorf("%d bytes are more than the %d a frame can hold", len(frames[i].Payload), MaxPayload)
+		if n := frames[i].length(); n > MaxPayload {
+			return nil, fmt.Errorf("%d bytes are more than the %d a frame can hold", n, MaxPayload)
 		}
 	}
 	c := &commit{frames: frames}
@@ -79,7 +79,7 @@ type batchWriter struct {
 }
 
 func (w *batchWriter) frame(f *Frame, pos *Pos) error {
-	n := FrameSize(len(f.Payload))
+	n := FrameSize(f.length())
 	if w.f == nil {
 		w.use(w.l.current)
 	}
@@ -93,22 +93,24 @@ func (w *batchWriter) frame(f *Frame, pos *Pos) error {
 		}
 		w.use(next)
 	}
-	*pos = Pos{w.f.number, w.at + int64(len(w.buf)), len(f.Payload)}
+	*pos = Pos{w.f.number, w.at + int64(len(w.buf)), f.length()}
 	h := f.header(w.base, w.f.salt)
 	w.buf = append(w.buf, h[:]...)
-	if len(f.Payload) > 1<<20 {
+	for _, part := range [][]byte{f.Payload, f.Tail} {
+		if len(part) <= 1<<20 {
+			w.buf = append(w.buf, part...)
+			continue
+		}
 		if err := w.flush(); err != nil {
 			return err
 		}
-		m, err := w.f.WriteAt(f.Payload, w.at)
+		m, err := w.f.WriteAt(part, w.at)
 		w.at += int64(m)
 		if err != nil {
 			return err
 		}
-	} else {
-		w.buf = append(w.buf, f.Payload...)
 	}
-	w.buf = append(w.buf, pad(len(f.Payload))...)
+	w.buf = append(w.buf, pad(f.length())...)
 	if len(w.buf) > 1<<20 {
 		return w.flush()
 	}

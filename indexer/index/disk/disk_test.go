@@ -36,7 +36,11 @@ func mustOpen(t *testing.T, fs disk.FS) (*disk.Log, []string) {
 	return l, got
 }
 
-func frame(s string) disk.Frame { return disk.Frame{Kind: 7, Time: 5, Payload: []byte(s)} }
+// frame gives the payload in two parts, one of which may be empty.
+func frame(s string) disk.Frame {
+	n := len(s) * 2 / 3
+	return disk.Frame{Kind: 7, Time: 5, Payload: []byte(s[:n]), Tail: []byte(s[n:])}
+}
 
 // payload is a text of varying length, now and then longer than a file.
 func payload(i int) string { return fmt.Sprintf("%d:%s", i, strings.Repeat("x", i*37%700)) }

@@ -25,13 +25,18 @@ const (
 	MaxPayload = 1<<30 - 1
 )
 
-// Frame is an entry of a log.
+// Frame is an entry of a log. A payload to be written may be given in two parts,
+// so that a large one need not be put together; one that is read is whole.
 type Frame struct {
 	Kind    uint32
 	ID      [16]byte
 	Time    int64 // Unix nanoseconds
 	Payload []byte
+	Tail    []byte // of the payload
 }
+
+// length is that of the payload.
+func (f *Frame) length() int { return len(f.Payload) + len(f.Tail) }
 
 // FrameSize is how many bytes a frame with so long a payload takes.
 func FrameSize(payload int) int64 { return FrameHead + int64(payload+15)&^15 }
@@ -45,14 +50,15 @@ func pad(n int) []byte { return padding[:-n&15] }
 func (f *Frame) header(base int64, salt uint32) (h [FrameHead]byte) {
 	le := binary.LittleEndian
 	le.PutUint32(h[0:], frameMark)
-	le.PutUint32(h[8:], uint32(len(f.Payload)))
+	le.PutUint32(h[8:], uint32(f.length()))
 	le.PutUint32(h[12:], f.Kind)
 	copy(h[16:], f.ID[:])
 	le.PutUint64(h[32:], uint64(f.Time))
 	le.PutUint64(h[40:], uint64(base))
 	c := crc32.Update(salt, castagnoli, h[8:])
 	c = crc32.Update(c, castagnoli, f.Payload)
-	c = crc32.Update(c, castagnoli, pad(len(f.Payload)))
+	c = crc32.Update(c, castagnoli, f.Tail)
+	c = crc32.Update(c, castagnoli, pad(f.length()))
 	le.PutUint32(h[4:], c)
 	return h
 }
@@ -220,7 +226,7 @@ func WriteFrames(fs FS, log string, number uint64, produce func(emit func(Frame)
 		}
 		err := produce(func(f Frame) error {
 			h := f.header(fileHead, salt)
-			for _, b := range [][]byte{h[:], f.Payload, pad(len(f.Payload))} {
+			for _, b := range [][]byte{h[:], f.Payload, f.Tail, pad(f.length())} {
 				if _, err := bw.Write(b); err != nil {
 					return err
 				}
