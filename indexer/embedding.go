@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 	"unicode/utf8"
 
@@ -49,62 +50,120 @@ type passage struct {
 // index holds all that the embedder gives.
 func (x *Indexer) embed(ctx context.Context, rows []parsed) ([]vectored, []error) {
 	done, errs := make([]vectored, len(rows)), make([]error, len(rows))
-	needs := make([][]*passage, len(rows)) // by document, one for each chunk
-	computed := make([]int, len(rows))
-	chunks := make([]int, len(rows))
-	queued := map[index.ID]*passage{}
-	var all []*passage
+	outlines := make([]*index.Outline, len(rows))
+	b := embedding{x: x, refused: map[index.ID]*passage{}}
 	for i, p := range rows {
-		c, err := x.index.Content(p.Finding.Version)
+		if b.failed != nil {
+			break
+		}
+		o, err := x.index.Outline(p.Finding.Version)
+		if err == nil {
+			b.computed = 0
+			err = b.add(ctx, o)
+		}
 		if err != nil {
 			errs[i] = fmt.Errorf("indexer: the text of %s/%s: %w", p.Item.Source, p.Item.Path, err)
 			continue
 		}
-		chunks[i] = len(c.Chunks)
-		hashes := make([]index.ID, len(c.Chunks))
-		for k := range c.Chunks {
-			hashes[k] = c.Chunks[k].Hash
-		}
-		for k, known := range x.index.Known(hashes) {
-			if known {
-				continue
-			}
-			t := queued[hashes[k]]
-			if t == nil {
-				t = &passage{hash: hashes[k], text: c.EmbedText(k)}
-				queued[t.hash] = t
-				all = append(all, t)
-				computed[i]++
-			}
-			needs[i] = append(needs[i], t)
-		}
+		outlines[i] = o
+		x.board.computed(docID(p.Item.key()), b.computed)
 	}
-	var err error
-	for from := 0; from < len(all) && err == nil; from += embedBatch {
-		err = x.vectors(ctx, all[from:min(from+embedBatch, len(all))])
-	}
+	b.flush(ctx)
 	for i, p := range rows {
 		if errs[i] == nil {
-			errs[i] = err
+			errs[i] = b.failed
 		}
-		if errs[i] != nil {
-			continue
+		if errs[i] == nil {
+			done[i], errs[i] = b.judge(outlines[i])
 		}
-		done[i] = judge(needs[i], chunks[i])
 		if done[i].Note != "" {
 			x.log.Warn("document not embedded as a whole", "document", p.Item.Source+"/"+legible(p.Item.Path), "reason", done[i].Note)
 		}
-		x.board.computed(docID(p.Item.key()), computed[i])
 	}
 	return done, errs
 }
 
-// judge says what became of the vectors that a document of n chunks needed.
-func judge(needed []*passage, n int) vectored {
+// embedding is one call of the embed stage. It holds the texts of one call of
+// the embedder, however large the documents are.
+type embedding struct {
+	x        *Indexer
+	waiting  []*passage
+	refused  map[index.ID]*passage // in whole or in part
+	computed int                   // texts that had no vector
+	failed   error                 // why nothing more is embedded
+}
+
+// add embeds what of a document has no vector; the last texts wait for others.
+// The error is one of reading the document.
+func (b *embedding) add(ctx context.Context, o *index.Outline) error {
+	hashes := make([]index.ID, 0, embedBatch)
+	for first := 0; first < o.Len(); first += len(hashes) {
+		hashes = hashes[:0]
+		for i := first; i < min(first+embedBatch, o.Len()); i++ {
+			ch, err := o.Chunk(i)
+			if err != nil {
+				return err
+			}
+			hashes = append(hashes, ch.Hash)
+		}
+		for i, known := range b.x.index.Known(hashes) {
+			if known || b.asked(hashes[i]) {
+				continue
+			}
+			text, err := o.EmbedText(first + i)
+			if err != nil {
+				return err
+			}
+			b.computed++
+			b.waiting = append(b.waiting, &passage{hash: hashes[i], text: text})
+			if len(b.waiting) < embedBatch {
+				continue
+			}
+			if b.flush(ctx); b.failed != nil {
+				return nil
+			}
+		}
+	}
+	return nil
+}
+
+// asked says that a text waits, or was refused.
+func (b *embedding) asked(hash index.ID) bool {
+	return b.refused[hash] != nil || slices.ContainsFunc(b.waiting, func(t *passage) bool { return t.hash == hash })
+}
+
+// flush embeds the texts that wait.
+func (b *embedding) flush(ctx context.Context) {
+	ts := b.waiting
+	b.waiting = nil
+	if b.failed != nil || len(ts) == 0 {
+		return
+	}
+	if b.failed = b.x.vectors(ctx, ts); b.failed != nil {
+		return
+	}
+	for _, t := range ts {
+		if t.refused != nil {
+			t.text = ""
+			b.refused[t.hash] = t
+		}
+	}
+}
+
+// judge says what became of the vectors that a document needed.
+func (b *embedding) judge(o *index.Outline) (vectored, error) {
 	v := vectored{Done: true}
+	if len(b.refused) == 0 {
+		return v, nil
+	}
 	cut, what := 0, ""
-	for _, t := range needed {
-		if t.refused == nil {
+	for i := range o.Len() {
+		ch, err := o.Chunk(i)
+		if err != nil {
+			return vectored{}, err
+		}
+		t := b.refused[ch.Hash]
+		if t == nil {
 			continue
 		}
 		what = t.refused.Error()
@@ -114,14 +173,14 @@ func judge(needed []*passage, n int) vectored {
 			v.Lacking++
 		}
 	}
-	switch {
+	switch n := o.Len(); {
 	case v.Lacking > 0:
 		v.Note = fmt.Sprintf("embedded in part: %d of %d passages are found by keyword alone, for the embedder refused them: %s", v.Lacking, n, what)
 	case cut > 0:
 		v.Note = fmt.Sprintf("embedded in part: of %d of %d passages only the beginning, for the embedder found them too long: %s", cut, n, what)
 	}
 	v.Note = brief(v.Note)
-	return v
+	return v, nil
 }
 
 // vectors embeds texts and stores the vectors.

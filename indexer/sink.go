@@ -118,7 +118,7 @@ func (x *Indexer) document(id index.ID, r ready) (index.Document, error) {
 // source does, which counts more.
 func (x *Indexer) describe(d *index.Document, r ready) error {
 	it := r.Item
-	c, err := x.index.Describe(d.Version)
+	c, err := x.index.Outline(d.Version)
 	if errors.Is(err, index.ErrNotFound) {
 		return nil // the index will say so itself
 	}

@@ -34,7 +34,7 @@ func (x *Indexer) parse(ctx context.Context, it item) (finding, error) {
 		return finding{}, err
 	case f.Outcome == read:
 		s = x.underway(it, Embedding)
-		s.Version, s.Title, s.Type, s.Chunks = c.Version, titleOf(it, c), c.Type, len(c.Chunks)
+		s.Version, s.Title, s.Type, s.Chunks = c.Version, titleOf(it, c), c.Type, c.Len()
 		x.board.move(s)
 	default:
 		x.log.Info("document not read", "document", it.Source+"/"+it.Path, "id", s.ID, "reason", f.Reason)
@@ -43,7 +43,7 @@ func (x *Indexer) parse(ctx context.Context, it item) (finding, error) {
 }
 
 // titleOf is the title that the source knows, or else that of the text.
-func titleOf(it item, c *index.Content) string {
+func titleOf(it item, c *index.Outline) string {
 	if it.Title != "" {
 		return it.Title
 	}
@@ -63,7 +63,7 @@ func (x *Indexer) underway(it item, s State) Status {
 
 // read answers for a document; c is what the index has of the version, if the
 // document was read.
-func (x *Indexer) read(ctx context.Context, it item) (f finding, c *index.Content, err error) {
+func (x *Indexer) read(ctx context.Context, it item) (f finding, c *index.Outline, err error) {
 	switch {
 	case it.Skipped != "":
 		return refuse(skipped, it.Skipped)
@@ -91,12 +91,12 @@ func (x *Indexer) read(ctx context.Context, it item) (f finding, c *index.Conten
 		return refuse(failed, openReason(err))
 	}
 	version := versionOf(split.Version, hash, it.Path)
-	c, err = x.index.Content(version)
+	c, err = x.index.Outline(version)
 	if errors.Is(err, index.ErrNotFound) {
 		if f, err := x.make(ctx, file, hash, version); err != nil || f.Outcome != read {
 			return f, nil, err
 		}
-		c, err = x.index.Content(version)
+		c, err = x.index.Outline(version)
 	}
 	if err != nil {
 		return f, nil, fmt.Errorf("indexer: reading back the text of %s/%s: %w", it.Source, it.Path, err)
@@ -124,10 +124,10 @@ func (x *Indexer) make(ctx context.Context, file parse.File, hash, version index
 	if index.ID(res.Hash) != hash {
 		return finding{}, errMoved
 	}
-	text, chunks := split.Split(doc, split.Options{})
+	chunks := split.Chunks(doc.Blocks, res.Text, res.Spans, split.Options{})
 	c := &index.Content{
 		Version: version, Title: doc.Title, Language: doc.Language, Type: doc.Type,
-		Text: text, Chunks: make([]index.Chunk, len(chunks)), Attributes: maps.Clone(doc.Meta),
+		Text: res.Text, Chunks: make([]index.Chunk, len(chunks)), Attributes: maps.Clone(doc.Meta),
 	}
 	if len(doc.Warnings) > 0 {
 		if c.Attributes == nil {
@@ -167,7 +167,7 @@ func fieldsOf(it item) (fields map[string]any, err error) {
 	return fields, nil
 }
 
-func refuse(o outcome, reason string) (finding, *index.Content, error) {
+func refuse(o outcome, reason string) (finding, *index.Outline, error) {
 	return finding{Outcome: o, Reason: reason}, nil, nil
 }
 
@@ -187,12 +187,12 @@ func openReason(err error) string {
 
 // keep answers for a document whose bytes are gone: what the index has of it
 // stays as it is.
-func (x *Indexer) keep(it item) (finding, *index.Content, error) {
+func (x *Indexer) keep(it item) (finding, *index.Outline, error) {
 	d, ok := x.index.View().Document(docID(it.key()))
 	if !ok || d.Unread != "" {
 		return refuse(failed, errNoBody.Error())
 	}
-	c, err := x.index.Content(d.Version)
+	c, err := x.index.Outline(d.Version)
 	if err != nil {
 		return finding{}, nil, fmt.Errorf("indexer: reading back the text of %s/%s: %w", it.Source, it.Path, err)
 	}

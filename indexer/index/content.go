@@ -8,7 +8,6 @@ import (
 	"sync/atomic"
 	"time"
 	"unicode/utf8"
-	"unsafe"
 
 	"github.com/ragserver/ragserver/indexer/index/disk"
 )
@@ -86,13 +85,13 @@ func decodePassage(b []byte) passage {
 	return passage{le.Uint32(b), le.Uint32(b[4:]), le.Uint32(b[8:]), le.Uint32(b[12:]), ID(b[16:32])}
 }
 
-// passages reads the chunk table.
-func (c *content) passages() ([]passage, error) {
-	b, err := c.read(contentHead, int(c.chunks)*chunkSize)
+// passages reads a part of the chunk table.
+func (c *content) passages(from, to int) ([]passage, error) {
+	b, err := c.read(contentHead+from*chunkSize, (to-from)*chunkSize)
 	if err != nil {
 		return nil, err
 	}
-	out := make([]passage, c.chunks)
+	out := make([]passage, to-from)
 	for i := range out {
 		out[i] = decodePassage(b[i*chunkSize:])
 	}
@@ -133,7 +132,7 @@ func (c *content) heading(p passage) (string, error) {
 // span reads a part of the text.
 func (c *content) span(start, end uint32) (string, error) {
 	b, err := c.read(c.textAt()+int(start), int(end-start))
-	return unsafe.String(unsafe.SliceData(b), len(b)), err // nobody else has b
+	return string(b), err
 }
 
 // checkContent says what makes c unfit to be stored.
@@ -223,8 +222,8 @@ func contentSizes(b []byte, size int) (chunks, strings, text uint32, err error) 
 	return chunks, strings, text, nil
 }
 
-// decodeContent reads a record, or the part of one of size bytes that precedes
-// the text, which is then missing.
+// decodeContent reads a record of size bytes, or what of it precedes the text,
+// which is then missing.
 func decodeContent(version ID, b []byte, size int) (*Content, error) {
 	n, m, text, err := contentSizes(b, size)
 	if err != nil {
@@ -235,24 +234,18 @@ func decodeContent(version ID, b []byte, size int) (*Content, error) {
 		return nil, errFormat
 	}
 	table, strs := b[contentHead:contentHead+n*chunkSize], b[contentHead+n*chunkSize:at]
-	d := decoder{b: strs}
-	d.take(1)
-	c := &Content{Version: version, Title: d.string(), Language: d.string(), Type: d.string(), Attributes: d.attributes(0), Text: string(b[at:])}
-	if d.err != nil {
-		return nil, d.err
+	c, err := describe(version, strs)
+	if err != nil {
+		return nil, err
 	}
-	headings := map[uint32]string{0: ""}
+	c.Text = string(b[at:])
+	headings := map[uint32]string{}
 	for ; len(table) > 0; table = table[chunkSize:] {
 		p := decodePassage(table)
 		h, ok := headings[p.heading]
 		if !ok {
-			if p.heading >= m {
-				return nil, errFormat
-			}
-			hd := decoder{b: strs[p.heading:]}
-			h = hd.string()
-			if hd.err != nil {
-				return nil, hd.err
+			if h, err = headingAt(strs, p.heading); err != nil {
+				return nil, err
 			}
 			headings[p.heading] = h
 		}
@@ -262,6 +255,26 @@ func decodeContent(version ID, b []byte, size int) (*Content, error) {
 		c.Chunks = append(c.Chunks, Chunk{Start: p.start, End: p.end, Page: p.page, Heading: h, Hash: p.hash})
 	}
 	return c, nil
+}
+
+// describe reads what a version says of itself from the strings of its record.
+func describe(version ID, strings []byte) (*Content, error) {
+	d := decoder{b: strings}
+	d.take(1)
+	c := &Content{Version: version, Title: d.string(), Language: d.string(), Type: d.string(), Attributes: d.attributes(0)}
+	return c, d.err
+}
+
+// headingAt reads a heading from the strings of a record.
+func headingAt(strings []byte, at uint32) (string, error) {
+	if at == 0 {
+		return "", nil
+	}
+	if int64(at) >= int64(len(strings)) {
+		return "", errFormat
+	}
+	d := decoder{b: strings[at:]}
+	return d.string(), d.err
 }
 
 // PutContent stores a version durably, ahead of the batch that makes it live.
@@ -287,7 +300,7 @@ func (x *Index) PutContent(ctx context.Context, c *Content) error {
 		if err != nil {
 			return nil, err
 		}
-		f := disk.Frame{Kind: kindContent, ID: c.Version, Time: now, Payload: b, Tail: unsafe.Slice(unsafe.StringData(c.Text), len(c.Text))}
+		f := disk.Frame{Kind: kindContent, ID: c.Version, Time: now, Payload: b, Tail: c.Text}
 		x.inflight.RLock()
 		defer x.inflight.RUnlock()
 		pos, err := x.text.Append(f)
@@ -337,24 +350,27 @@ func (x *Index) HasContent(version ID) bool {
 // Content reads a stored version, live or not. The error is ErrNotFound if
 // there is none.
 func (x *Index) Content(version ID) (*Content, error) {
-	x.mu.Lock()
-	c := x.contents[version]
-	x.mu.Unlock()
-	if c == nil {
-		return nil, fmt.Errorf("index: version %v: %w", version, ErrNotFound)
+	c, err := x.stored(version)
+	if err != nil {
+		return nil, err
 	}
 	return c.whole()
 }
 
 // whole reads all of a content.
 func (c *content) whole() (*Content, error) {
-	o, err := c.outline()
+	b, err := c.read(0, c.textAt())
 	if err != nil {
 		return nil, err
 	}
-	o.Text, err = c.span(0, c.text)
+	full, err := decodeContent(c.version, b, c.size())
 	if err != nil {
-		return nil, err
+		return nil, c.explain(err)
 	}
-	return &o.Content, nil
+	full.Text, err = c.span(0, c.text)
+	return full, err
+}
+
+func (c *content) explain(err error) error {
+	return fmt.Errorf("index: version %v: %w", c.version, err)
 }

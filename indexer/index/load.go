@@ -200,15 +200,14 @@ func (s *state) readWords() (err error) {
 			return false
 		}
 		for i, row := range e.rows {
-			var body string
-			if body, err = o.ChunkText(i); err != nil {
+			var w keyword.Fields
+			if w, err = o.fields(i); err != nil {
 				return false
 			}
-			s.words.Add(row, o.Language, keyword.Fields{Title: o.Title, Heading: o.Chunks[i].Heading, Body: body})
-		}
-		if rows += len(e.rows); rows > compactRows {
-			s.words.Snapshot()
-			rows = 0
+			s.words.Add(row, o.Language, w)
+			if rows++; rows%compactRows == 0 {
+				s.words.Snapshot()
+			}
 		}
 		return true
 	})

@@ -27,8 +27,8 @@ func TestAnOutlineReadsWhatTheContentHolds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if o.Text != "" || o.Title != c.Title || o.Attributes["author"] != "Ann" || len(o.Chunks) != len(c.Chunks) {
-		t.Fatalf("the outline is %+v", o.Content)
+	if o.Version != c.Version || o.Title != c.Title || o.Attributes["author"] != "Ann" || o.Len() != len(c.Chunks) {
+		t.Fatalf("the outline is %+v", o)
 	}
 	for k := range c.Chunks {
 		i := k // forward, then back and forth
@@ -36,8 +36,11 @@ func TestAnOutlineReadsWhatTheContentHolds(t *testing.T) {
 			i = k * 7919 % len(c.Chunks)
 		}
 		got, err := o.EmbedText(i)
-		if err != nil || got != c.EmbedText(i) || o.Chunks[i] != c.Chunks[i] {
+		if err != nil || got != c.EmbedText(i) {
 			t.Fatalf("chunk %d: %.60q, %v, want %.60q", i, got, err, c.EmbedText(i))
+		}
+		if ch, err := o.Chunk(i); err != nil || ch != c.Chunks[i] {
+			t.Fatalf("chunk %d is %+v, %v, want %+v", i, ch, err, c.Chunks[i])
 		}
 	}
 	if _, err := x.Outline(id("other")); err == nil {

@@ -52,61 +52,61 @@ type key struct {
 
 // stage works out what d becomes: which chunks keep the row they have, which get
 // a new one. c is d's content; nil if the document has none.
-func (s *state) stage(lookup func([]passage, []uint32), d Document, c *content) (ch *change, err error) {
-	old := s.docs.get(d.ID)
-	e := &entry{doc: d, content: c}
-	ch = &change{old: old, new: e}
-	defer func() {
-		if err != nil {
-			s.revert(ch)
-		}
-	}()
+func (s *state) stage(lookup func([]passage, []uint32), d Document, c *content) (*change, error) {
+	ch := &change{old: s.docs.get(d.ID), new: &entry{doc: d, content: c}}
 	if c == nil || c.chunks == 0 {
 		return ch, nil
 	}
-	passages, err := c.passages()
-	if err != nil {
+	if err := s.stageChunks(ch, lookup); err != nil {
+		s.revert(ch)
 		return nil, err
 	}
-	kept, err := s.rowsToKeep(ch, c)
+	return ch, nil
+}
+
+func (s *state) stageChunks(ch *change, lookup func([]passage, []uint32)) error {
+	e := ch.new
+	passages, err := e.content.passages(0, int(e.content.chunks))
 	if err != nil {
-		return nil, err
+		return err
+	}
+	kept, err := s.rowsToKeep(ch, e.content)
+	if err != nil {
+		return err
+	}
+	o, err := e.content.outline()
+	if err != nil {
+		return err
 	}
 	e.rows = make([]uint32, len(passages))
 	ch.places = make([]place, len(passages))
 	seen := make(map[ID]uint32, len(passages))
 	slots := make([]uint32, len(passages))
 	lookup(passages, slots)
-	var o *Outline
 	for i, p := range passages {
 		k := key{p.hash, seen[p.hash]}
 		seen[p.hash]++
 		ch.places[i] = place{chunk: uint32(i), ordinal: k.ordinal, slot: slots[i]}
-		if slots[i] == vector.NoSlot && d.Embedded {
+		if slots[i] == vector.NoSlot && e.doc.Embedded {
 			ch.missing = append(ch.missing, p.hash)
 		}
 		if row, ok := kept[k]; ok {
 			e.rows[i] = row
 			continue
 		}
-		if o == nil {
-			if o, err = c.outline(); err != nil {
-				return nil, err
-			}
-		}
-		body, err := o.ChunkText(i)
+		w, err := o.fields(i)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		row := s.rows.take()
 		ch.fresh = append(ch.fresh, row)
 		e.rows[i] = row
-		s.words.Add(row, o.Language, keyword.Fields{Title: o.Title, Heading: o.Chunks[i].Heading, Body: body})
+		s.words.Add(row, o.Language, w)
 		if len(ch.fresh)%compactRows == 0 {
 			s.words.Snapshot()
 		}
 	}
-	return ch, nil
+	return nil
 }
 
 // rowsToKeep gives the rows of the old version by what they hold. Rows are
@@ -116,7 +116,7 @@ func (s *state) rowsToKeep(ch *change, c *content) (map[key]uint32, error) {
 	if old == nil || old.content == nil || old.content.chunks == 0 || old.content.language != c.language {
 		return nil, nil
 	}
-	passages, err := old.content.passages()
+	passages, err := old.content.passages(0, int(old.content.chunks))
 	if err != nil {
 		return nil, err
 	}

@@ -165,7 +165,7 @@ func FuzzLayout(f *testing.F) {
 func FuzzFrames(f *testing.F) {
 	var buf bytes.Buffer
 	w := bufio.NewWriter(&buf)
-	if err := sendResult(w, Result{Document: Document{Blocks: []Block{{Kind: Paragraph, Text: "x"}}}}); err != nil {
+	if err := sendResult(w, resultOf(Document{Blocks: []Block{{Kind: Paragraph, Text: "x"}, {Kind: Quote, Text: "a\nb"}}})); err != nil {
 		f.Fatal(err)
 	}
 	w.Flush()
@@ -173,18 +173,27 @@ func FuzzFrames(f *testing.F) {
 	f.Add([]byte("r\xff\xff\xff\xff"))
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		r := bufio.NewReader(bytes.NewReader(raw))
-		var text []byte
+		var text string
 		for {
-			kind, payload, err := readFrame(r, 1<<30)
+			kind, n, err := readHead(r, 1<<30)
+			if err != nil {
+				return
+			}
+			if kind == frameText {
+				if text, err = receiveText(r, n, 0); err != nil {
+					return
+				}
+				continue
+			}
+			payload, err := readPayload(r, n)
 			if err != nil {
 				return
 			}
 			var rp reply
-			switch {
-			case kind == frameText:
-				text = payload
-			case kind == frameDone && json.Unmarshal(payload, &rp) == nil:
-				_, _ = rp.result(text)
+			if kind == frameDone && json.Unmarshal(payload, &rp) == nil {
+				if res, err := rp.result(text); err == nil && len(res.Spans) != len(res.Document.Blocks) {
+					t.Fatal("a result that does not fit together")
+				}
 			}
 		}
 	})

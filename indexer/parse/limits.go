@@ -106,7 +106,7 @@ func (b *builder) add(bl Block) error {
 	}
 	b.text += int64(len(bl.Text))
 	if b.text > b.lim.Text {
-		return fault(TooLarge, nil, "the text is larger than the limit of %s", bytesText(b.lim.Text))
+		return b.tooMuchText()
 	}
 	if n := len(b.doc.Blocks); b.join && n > 0 && bl.Kind == Paragraph {
 		if last := &b.doc.Blocks[n-1]; last.Kind == Paragraph && last.Page == bl.Page && len(last.Text)+len(bl.Text) < joinBytes {
@@ -122,6 +122,10 @@ func (b *builder) add(bl Block) error {
 		return b.alive()
 	}
 	return nil
+}
+
+func (b *builder) tooMuchText() error {
+	return fault(TooLarge, nil, "the text is larger than the limit of %s", bytesText(b.lim.Text))
 }
 
 func (b *builder) alive() error { return b.ctx.Err() }

@@ -25,9 +25,13 @@ type File struct {
 	Size int64
 }
 
-// Result is what was read of a file, and of which bytes.
+// Result is what was read of a file, and of which bytes. The texts of the blocks
+// are parts of Text where they stand in it as they are: a large document is
+// held once.
 type Result struct {
 	Document Document
+	Text     string   // what Render writes of the document
+	Spans    []Span   // where its blocks are in Text
 	Hash     [16]byte // SHA-256 of the bytes that were read, cut to 128 bits
 	Size     int64
 }
@@ -98,6 +102,10 @@ func read(ctx context.Context, f File, lim Limits, pdf reader) (res Result, err 
 		return res, err
 	}
 	res.Document = b.doc
+	res.Text, res.Spans = Render(b.doc)
+	if int64(len(res.Text)) > lim.Text {
+		return Result{Hash: res.Hash, Size: res.Size}, b.tooMuchText()
+	}
 	return res, nil
 }
 

@@ -215,13 +215,20 @@ func (w *process) talk(a ask, data io.ReaderAt, byFD bool, phase func(string)) (
 	if sendErr != nil {
 		return broken(sendErr)
 	}
-	var text []byte
+	var text string
 	for {
-		limit := int64(frameMax)
-		if a.Limits.Text > limit {
-			limit = a.Limits.Text
+		kind, n, err := readHead(w.out, max(frameMax, a.Limits.Text))
+		if err != nil {
+			return broken(err)
 		}
-		kind, payload, err := readFrame(w.out, limit)
+		if kind == frameText {
+			// Of most files the text is hardly larger than the file.
+			if text, err = receiveText(w.out, n, a.Size+a.Size/8); err != nil {
+				return broken(err)
+			}
+			continue
+		}
+		payload, err := readPayload(w.out, n)
 		if err != nil {
 			return broken(err)
 		}
@@ -230,8 +237,6 @@ func (w *process) talk(a ask, data io.ReaderAt, byFD bool, phase func(string)) (
 			phase(string(payload))
 		case frameNote:
 			w.log.Warn("a parse worker is less confined than it should be", "reason", string(payload))
-		case frameText:
-			text = payload
 		case frameDone:
 			var r reply
 			if err := json.Unmarshal(payload, &r); err != nil {

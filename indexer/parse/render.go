@@ -59,8 +59,7 @@ func WithPlaces(doc Document) []Placed {
 func writeBlock(sb *strings.Builder, b Block) {
 	switch b.Kind {
 	case Heading:
-		sb.WriteString(strings.Repeat("#", min(max(b.Level, 1), 6)))
-		sb.WriteByte(' ')
+		sb.WriteString(headingMark(b))
 		sb.WriteString(b.Text)
 	case Code:
 		f := fence(b.Text)
@@ -73,6 +72,28 @@ func writeBlock(sb *strings.Builder, b Block) {
 	default:
 		sb.WriteString(b.Text)
 	}
+}
+
+func headingMark(b Block) string { return strings.Repeat("#", min(max(b.Level, 1), 6)) + " " }
+
+// readBlock is the inverse of writeBlock: the text of b, of which it gets the
+// rest. It is a part of written unless b is a quote of several lines. ok is
+// false if writeBlock cannot have written that.
+func readBlock(b Block, written string) (text string, ok bool) {
+	switch b.Kind {
+	case Heading:
+		return strings.CutPrefix(written, headingMark(b))
+	case Code:
+		last := strings.LastIndexByte(written, '\n')
+		if text, ok = strings.CutPrefix(written, written[last+1:]+b.Lang+"\n"); !ok {
+			return "", false
+		}
+		return strings.CutSuffix(text, written[max(last, 0):])
+	case Quote:
+		text, ok = strings.CutPrefix(written, "> ")
+		return strings.ReplaceAll(text, "\n> ", "\n"), ok
+	}
+	return written, true
 }
 
 // fence is a row of backticks longer than any in s.

@@ -10,7 +10,6 @@ import (
 	"io"
 	"strings"
 	"time"
-	"unsafe"
 )
 
 // Parent and worker exchange frames: a kind, the length as 4 bytes, then that
@@ -22,7 +21,7 @@ const (
 	frameData  = 'd' // bytes of the file; an empty one ends it
 	framePhase = 'p' // what the worker does now
 	frameNote  = 'n' // what it could not give up at its start
-	frameText  = 't' // texts of all blocks, one after the other
+	frameText  = 't' // Result.Text
 	frameDone  = 'r' // reply as JSON
 	frameFail  = 'f' // failure as JSON
 )
@@ -31,16 +30,29 @@ const (
 const frameMax = 256 << 20
 
 func writeFrame(w *bufio.Writer, kind byte, payload []byte) error {
-	if len(payload) > 1<<31 {
-		return fmt.Errorf("a frame of %d bytes is too long", len(payload))
-	}
-	var head [5]byte
-	head[0] = kind
-	binary.LittleEndian.PutUint32(head[1:], uint32(len(payload)))
-	if _, err := w.Write(head[:]); err != nil {
+	if err := writeHead(w, kind, len(payload)); err != nil {
 		return err
 	}
 	_, err := w.Write(payload)
+	return err
+}
+
+func writeText(w *bufio.Writer, text string) error {
+	if err := writeHead(w, frameText, len(text)); err != nil {
+		return err
+	}
+	_, err := w.WriteString(text)
+	return err
+}
+
+func writeHead(w *bufio.Writer, kind byte, length int) error {
+	if length > 1<<31 {
+		return fmt.Errorf("a frame of %d bytes is too long", length)
+	}
+	var head [5]byte
+	head[0] = kind
+	binary.LittleEndian.PutUint32(head[1:], uint32(length))
+	_, err := w.Write(head[:])
 	return err
 }
 
@@ -52,27 +64,49 @@ func writeJSON(w *bufio.Writer, kind byte, v any) error {
 	return writeFrame(w, kind, b)
 }
 
-// readFrame reads a frame of at most limit bytes. The bytes come as they
-// arrive, so that a false length allocates little.
-func readFrame(r *bufio.Reader, limit int64) (kind byte, payload []byte, err error) {
+// readHead reads what precedes a payload of n bytes, at most limit.
+func readHead(r *bufio.Reader, limit int64) (kind byte, n int64, err error) {
 	var head [5]byte
 	if _, err := io.ReadFull(r, head[:]); err != nil {
+		return 0, 0, err
+	}
+	if n = int64(binary.LittleEndian.Uint32(head[1:])); n > limit {
+		return 0, 0, fmt.Errorf("a frame of %d bytes is longer than allowed", n)
+	}
+	return head[0], n, nil
+}
+
+// readFrame reads a frame of at most limit bytes.
+func readFrame(r *bufio.Reader, limit int64) (kind byte, payload []byte, err error) {
+	kind, n, err := readHead(r, limit)
+	if err != nil {
 		return 0, nil, err
 	}
-	n := int64(binary.LittleEndian.Uint32(head[1:]))
-	if n > limit {
-		return 0, nil, fmt.Errorf("a frame of %d bytes is longer than allowed", n)
-	}
-	payload = make([]byte, 0, min(n, 1<<20))
+	payload, err = readPayload(r, n)
+	return kind, payload, err
+}
+
+// readPayload reads n bytes. They come as they arrive, so that a false length
+// allocates little.
+func readPayload(r *bufio.Reader, n int64) ([]byte, error) {
+	payload := make([]byte, 0, min(n, 1<<20))
 	for int64(len(payload)) < n {
-		step := min(n-int64(len(payload)), max(1<<20, int64(len(payload))))
 		at := len(payload)
-		payload = append(payload, make([]byte, step)...)
+		payload = append(payload, make([]byte, min(n-int64(at), max(1<<20, int64(at))))...)
 		if _, err := io.ReadFull(r, payload[at:]); err != nil {
-			return 0, nil, err
+			return nil, err
 		}
 	}
-	return head[0], payload, nil
+	return payload, nil
+}
+
+// receiveText reads n bytes as a string. Memory for what is expected is taken at
+// once, so that a large text is not copied while it grows.
+func receiveText(r *bufio.Reader, n, expected int64) (string, error) {
+	var sb strings.Builder
+	sb.Grow(int(min(n, max(expected, 1<<20))))
+	_, err := io.CopyN(&sb, r, n)
+	return sb.String(), err
 }
 
 // ask is a request to read a file.
@@ -88,7 +122,7 @@ type ask struct {
 // reply is a Result without its text.
 type reply struct {
 	Document Document
-	Lengths  []int // of the blocks' texts
+	Spans    []Span // of the blocks
 	Hash     [16]byte
 	Size     int64
 }
@@ -139,40 +173,35 @@ func (f failure) error() error {
 
 // sendResult writes a result as frameText and frameDone.
 func sendResult(w *bufio.Writer, res Result) error {
-	rp := reply{Hash: res.Hash, Size: res.Size, Lengths: make([]int, len(res.Document.Blocks))}
-	var sb strings.Builder
-	n := 0
-	for _, b := range res.Document.Blocks {
-		n += len(b.Text)
-	}
-	sb.Grow(n)
-	blocks := make([]Block, len(res.Document.Blocks))
+	rp := reply{Document: res.Document, Spans: res.Spans, Hash: res.Hash, Size: res.Size}
+	rp.Document.Blocks = make([]Block, len(res.Document.Blocks))
 	for i, b := range res.Document.Blocks {
-		rp.Lengths[i] = len(b.Text)
-		sb.WriteString(b.Text)
 		b.Text = ""
-		blocks[i] = b
+		rp.Document.Blocks[i] = b
 	}
-	rp.Document = res.Document
-	rp.Document.Blocks = blocks
-	text := sb.String()
-	if err := writeFrame(w, frameText, unsafe.Slice(unsafe.StringData(text), len(text))); err != nil {
+	if err := writeText(w, res.Text); err != nil {
 		return err
 	}
 	return writeJSON(w, frameDone, rp)
 }
 
-// result puts a reply and its text together again. The blocks share one text.
-func (r reply) result(text []byte) (Result, error) {
-	if len(r.Lengths) != len(r.Document.Blocks) {
-		return Result{}, errors.New("the worker's reply does not fit together")
+// result puts a reply and its text together again.
+func (r reply) result(text string) (Result, error) {
+	misfit := errors.New("the worker's reply does not fit together")
+	if len(r.Spans) != len(r.Document.Blocks) {
+		return Result{}, misfit
 	}
-	all := unsafe.String(unsafe.SliceData(text), len(text)) // not written to again
-	for i, n := range r.Lengths {
-		if n < 0 || n > len(all) {
-			return Result{}, errors.New("the worker's reply does not fit together")
+	at := 0
+	for i, s := range r.Spans {
+		if s.Start < at || s.End < s.Start || s.End > len(text) {
+			return Result{}, misfit
 		}
-		r.Document.Blocks[i].Text, all = all[:n], all[n:]
+		at = s.End
+		b := &r.Document.Blocks[i]
+		var ok bool
+		if b.Text, ok = readBlock(*b, text[s.Start:s.End]); !ok {
+			return Result{}, misfit
+		}
 	}
-	return Result{Document: r.Document, Hash: r.Hash, Size: r.Size}, nil
+	return Result{Document: r.Document, Text: text, Spans: r.Spans, Hash: r.Hash, Size: r.Size}, nil
 }

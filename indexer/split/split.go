@@ -39,16 +39,21 @@ const DefaultTokens = 250
 // Split writes a document as text, as parse.Render does, and cuts it into
 // chunks.
 func Split(doc parse.Document, opt Options) (text string, chunks []Chunk) {
+	text, spans := parse.Render(doc)
+	return text, Chunks(doc.Blocks, text, spans, opt)
+}
+
+// Chunks cuts the text that parse.Render wrote of a document's blocks.
+func Chunks(blocks []parse.Block, text string, spans []parse.Span, opt Options) []Chunk {
 	if opt.Tokens <= 0 {
 		opt.Tokens = DefaultTokens
 	}
-	text, spans := parse.Render(doc)
 	p := packer{text: text, max: opt.Tokens, min: max(opt.Tokens/4, 1)}
-	for i, b := range doc.Blocks {
+	for i, b := range blocks {
 		p.block(b, spans[i])
 	}
 	p.close()
-	return text, p.chunks
+	return p.chunks
 }
 
 // piece is a part of the text that is not cut further, and the headings above

@@ -96,22 +96,21 @@ func (w *batchWriter) frame(f *Frame, pos *Pos) error {
 	*pos = Pos{w.f.number, w.at + int64(len(w.buf)), f.length()}
 	h := f.header(w.base, w.f.salt)
 	w.buf = append(w.buf, h[:]...)
-	for _, part := range [][]byte{f.Payload, f.Tail} {
-		if len(part) <= 1<<20 {
-			w.buf = append(w.buf, part...)
-			continue
+	if len(f.Payload) <= pieceSize {
+		w.buf = append(w.buf, f.Payload...)
+	} else if err := w.direct(f.Payload); err != nil {
+		return err
+	}
+	for b := range f.tail() {
+		if len(w.buf) >= pieceSize {
+			if err := w.flush(); err != nil {
+				return err
+			}
 		}
-		if err := w.flush(); err != nil {
-			return err
-		}
-		m, err := w.f.WriteAt(part, w.at)
-		w.at += int64(m)
-		if err != nil {
-			return err
-		}
+		w.buf = append(w.buf, b...)
 	}
 	w.buf = append(w.buf, pad(f.length())...)
-	if len(w.buf) > 1<<20 {
+	if len(w.buf) > pieceSize {
 		return w.flush()
 	}
 	return nil
@@ -123,6 +122,16 @@ func (w *batchWriter) use(f *logFile) {
 		w.base, w.at = f.size, f.size
 		w.before = append(w.before, undo{f, f.size})
 	}
+}
+
+// direct writes what is too large for the buffer.
+func (w *batchWriter) direct(b []byte) error {
+	if err := w.flush(); err != nil {
+		return err
+	}
+	m, err := w.f.WriteAt(b, w.at)
+	w.at += int64(m)
+	return err
 }
 
 func (w *batchWriter) flush() error {

@@ -39,7 +39,7 @@ func mustOpen(t *testing.T, fs disk.FS) (*disk.Log, []string) {
 // frame gives the payload in two parts, one of which may be empty.
 func frame(s string) disk.Frame {
 	n := len(s) * 2 / 3
-	return disk.Frame{Kind: 7, Time: 5, Payload: []byte(s[:n]), Tail: []byte(s[n:])}
+	return disk.Frame{Kind: 7, Time: 5, Payload: []byte(s[:n]), Tail: s[n:]}
 }
 
 // payload is a text of varying length, now and then longer than a file.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"iter"
 	"math/rand/v2"
 )
 
@@ -25,18 +26,35 @@ const (
 	MaxPayload = 1<<30 - 1
 )
 
-// Frame is an entry of a log. A payload to be written may be given in two parts,
-// so that a large one need not be put together; one that is read is whole.
+// Frame is an entry of a log. The rest of a payload to be written may be given as
+// a string, so that a large text is not copied; one that is read is in Payload.
 type Frame struct {
 	Kind    uint32
 	ID      [16]byte
 	Time    int64 // Unix nanoseconds
 	Payload []byte
-	Tail    []byte // of the payload
+	Tail    string // of the payload
 }
 
 // length is that of the payload.
 func (f *Frame) length() int { return len(f.Payload) + len(f.Tail) }
+
+// tail yields the bytes of Tail, piece by piece; a piece is valid until the next.
+func (f *Frame) tail() iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		var buf []byte
+		for s := f.Tail; s != ""; {
+			n := min(len(s), pieceSize)
+			buf = append(buf[:0], s[:n]...)
+			if s = s[n:]; !yield(buf) {
+				return
+			}
+		}
+	}
+}
+
+// pieceSize is how much of a large payload is written at once.
+const pieceSize = 1 << 20
 
 // FrameSize is how many bytes a frame with so long a payload takes.
 func FrameSize(payload int) int64 { return FrameHead + int64(payload+15)&^15 }
@@ -57,7 +75,9 @@ func (f *Frame) header(base int64, salt uint32) (h [FrameHead]byte) {
 	le.PutUint64(h[40:], uint64(base))
 	c := crc32.Update(salt, castagnoli, h[8:])
 	c = crc32.Update(c, castagnoli, f.Payload)
-	c = crc32.Update(c, castagnoli, f.Tail)
+	for b := range f.tail() {
+		c = crc32.Update(c, castagnoli, b)
+	}
 	c = crc32.Update(c, castagnoli, pad(f.length()))
 	le.PutUint32(h[4:], c)
 	return h
@@ -226,12 +246,17 @@ func WriteFrames(fs FS, log string, number uint64, produce func(emit func(Frame)
 		}
 		err := produce(func(f Frame) error {
 			h := f.header(fileHead, salt)
-			for _, b := range [][]byte{h[:], f.Payload, f.Tail, pad(f.length())} {
-				if _, err := bw.Write(b); err != nil {
-					return err
-				}
+			_, err := bw.Write(h[:])
+			if err == nil {
+				_, err = bw.Write(f.Payload)
 			}
-			return nil
+			if err == nil {
+				_, err = bw.WriteString(f.Tail)
+			}
+			if err == nil {
+				_, err = bw.Write(pad(f.length()))
+			}
+			return err
 		})
 		if err != nil {
 			return err
