@@ -68,7 +68,7 @@ func (x *Indexer) embed(ctx context.Context, rows []parsed) ([]vectored, []error
 		outlines[i] = o
 		x.board.computed(docID(p.Item.key()), b.computed)
 	}
-	b.flush(ctx)
+	b.flush(ctx, 1)
 	for i, p := range rows {
 		if errs[i] == nil {
 			errs[i] = b.failed
@@ -83,8 +83,8 @@ func (x *Indexer) embed(ctx context.Context, rows []parsed) ([]vectored, []error
 	return done, errs
 }
 
-// embedding is one call of the embed stage. It holds the texts of one call of
-// the embedder, however large the documents are.
+// embedding is one call of the embed stage. It holds the texts of two calls
+// of the embedder at most, however large the documents are.
 type embedding struct {
 	x        *Indexer
 	waiting  []*passage
@@ -116,12 +116,9 @@ func (b *embedding) add(ctx context.Context, o *index.Outline) error {
 			}
 			b.computed++
 			b.waiting = append(b.waiting, &passage{hash: hashes[i], text: text})
-			if len(b.waiting) < embedBatch {
-				continue
-			}
-			if b.flush(ctx); b.failed != nil {
-				return nil
-			}
+		}
+		if b.flush(ctx, embedBatch); b.failed != nil {
+			return nil
 		}
 	}
 	return nil
@@ -132,20 +129,17 @@ func (b *embedding) asked(hash index.ID) bool {
 	return b.refused[hash] != nil || slices.ContainsFunc(b.waiting, func(t *passage) bool { return t.hash == hash })
 }
 
-// flush embeds the texts that wait.
-func (b *embedding) flush(ctx context.Context) {
-	ts := b.waiting
-	b.waiting = nil
-	if b.failed != nil || len(ts) == 0 {
-		return
-	}
-	if b.failed = b.x.vectors(ctx, ts); b.failed != nil {
-		return
-	}
-	for _, t := range ts {
-		if t.refused != nil {
-			t.text = ""
-			b.refused[t.hash] = t
+// flush embeds the texts that wait until fewer than least do.
+func (b *embedding) flush(ctx context.Context, least int) {
+	for b.failed == nil && len(b.waiting) >= least {
+		ts := b.waiting[:min(embedBatch, len(b.waiting))]
+		b.waiting = b.waiting[len(ts):]
+		b.failed = b.x.vectors(ctx, ts)
+		for _, t := range ts {
+			if t.refused != nil {
+				t.text = ""
+				b.refused[t.hash] = t
+			}
 		}
 	}
 }

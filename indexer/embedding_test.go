@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -135,5 +136,61 @@ func TestRefusesAll(t *testing.T) {
 	}
 	if hits := r.hits("Apples.", index.Vector); len(hits) != 1 {
 		t.Errorf("by vector: %v", hits)
+	}
+}
+
+// A large document is embedded by and by, each text once, and what is refused
+// counts for every chunk that has that text.
+func TestEmbedsInBatches(t *testing.T) {
+	r := newRig(t)
+	var mu sync.Mutex
+	embedded := map[string]int{}
+	most := 0
+	r.embedder.judge = func(texts []string) ([][]float32, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		most = max(most, len(texts))
+		if strings.Contains(strings.Join(texts, ""), "POISON") {
+			return nil, &embed.Refusal{Err: errors.New("no")}
+		}
+		for _, s := range texts {
+			embedded[s]++
+		}
+		return nil, nil
+	}
+	var sb strings.Builder
+	section := func(heading, sentence string) {
+		sb.WriteString("# " + heading + "\n\n" + strings.Repeat(sentence+" ", 30) + "\n\n")
+	}
+	for i := range 4 * embedBatch {
+		section(fmt.Sprintf("Part %d", i), fmt.Sprintf("Lion number %d sleeps.", i))
+		section("Again", "The tigers are awake.")
+		if i%embedBatch == 5 {
+			section("Again", "The POISON works slowly.")
+		}
+	}
+	r.write("a.md", sb.String())
+	r.start()
+	s := r.until("a.md", Live)
+	mu.Lock()
+	defer mu.Unlock()
+	delete(embedded, probeText)
+	lions := 0
+	for text, n := range embedded {
+		if n > 1 {
+			t.Errorf("%d times embedded: %.80q", n, text)
+		}
+		if strings.Contains(text, "Lion") {
+			lions++
+		}
+	}
+	if lions < 4*embedBatch {
+		t.Errorf("%d texts of lions embedded", lions)
+	}
+	if most != embedBatch {
+		t.Errorf("%d texts in one call, want %d", most, embedBatch)
+	}
+	if !strings.Contains(s.Reason, "passages are found by keyword alone") || s.Chunks < 8*embedBatch+4 {
+		t.Errorf("%d chunks, reason %q", s.Chunks, s.Reason)
 	}
 }

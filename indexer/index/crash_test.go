@@ -199,6 +199,43 @@ func TestFullDisk(t *testing.T) {
 	}
 }
 
+// A version that cannot be read while it is made live, at whatever place of its
+// record, changes nothing that can be seen; applying it again makes it live.
+func TestUnreadableVersion(t *testing.T) {
+	fs := disktest.New()
+	x := open(t, Options{fs: fs})
+	old, c := contentOf("", "before"), contentOf("", "after\nanother")
+	put(t, x, old)
+	apply(t, x, Batch{Epoch: 1, Put: []Document{{ID: id("a"), Version: old.Version}}})
+	put(t, x, c)
+	b := Batch{Epoch: 2, Put: []Document{{ID: id("a"), Version: c.Version}}}
+	for k := 1; ; k++ {
+		reads := 0
+		fs.FailRead = func(name string, _ int64, _ int) error {
+			if reads++; strings.HasPrefix(name, textLog) && reads == k {
+				return syscall.EIO
+			}
+			return nil
+		}
+		_, err := x.Apply(t.Context(), b)
+		if fs.FailRead = nil; err == nil {
+			if k == 1 {
+				t.Fatal("nothing was read")
+			}
+			break
+		}
+		if !errors.Is(err, syscall.EIO) {
+			t.Fatalf("read %d: %v", k, err)
+		}
+		if got := find(t, x.View(), Query{Text: "before after another"}); len(got) != 1 || got[0].Text != "before" || x.Epoch() != 1 {
+			t.Fatalf("read %d: found %+v at epoch %d", k, got, x.Epoch())
+		}
+	}
+	if got := find(t, x.View(), Query{Text: "before after another"}); len(got) != 2 {
+		t.Fatalf("found %+v", got)
+	}
+}
+
 // TestFailureKeepsServing checks that a failed Apply changes nothing that can be
 // seen.
 func TestFailureKeepsServing(t *testing.T) {

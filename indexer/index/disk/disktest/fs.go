@@ -26,6 +26,8 @@ type FS struct {
 	CrashAt int
 	// Fail, if not nil, is asked before each such operation.
 	Fail func(op int, what, name string) error
+	// FailRead, if not nil, is asked before n bytes are read.
+	FailRead func(name string, at int64, n int) error
 
 	mu      sync.Mutex
 	ops     int
@@ -290,6 +292,11 @@ func (f *file) Sync() error {
 }
 
 func (f *file) ReadAt(b []byte, at int64) (int, error) {
+	if f.fs.FailRead != nil {
+		if err := f.fs.FailRead(f.name, at, len(b)); err != nil {
+			return 0, fmt.Errorf("read %s: %w", f.name, err)
+		}
+	}
 	f.fs.mu.Lock()
 	defer f.fs.mu.Unlock()
 	if at >= int64(len(f.i.data)) {
