@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"encoding/json"
 	"math"
 	"os"
 	"path/filepath"
@@ -14,20 +13,8 @@ import (
 	"unicode"
 
 	"github.com/ragserver/ragserver/indexer/parse"
+	"github.com/ragserver/ragserver/internal/evaldata"
 )
-
-func shared(t testing.TB, name string) string {
-	t.Helper()
-	root := os.Getenv("RAGSERVER_SHARED")
-	if root == "" {
-		root = filepath.Join("..", "..", "..", "shared")
-	}
-	dir := filepath.Join(root, "data", name)
-	if _, err := os.Stat(dir); err != nil {
-		t.Skipf("the evaluation data %s is not here (set RAGSERVER_SHARED)", name)
-	}
-	return dir
-}
 
 // bm25 ranks texts for a query in the plain way (k1 1.2, b 0.75).
 type bm25 struct {
@@ -92,25 +79,12 @@ func solid(s []rune) []int {
 // TestScoreChunking measures, as the data's authors do, what the five best
 // chunks for a question have in common with the spans that answer it.
 func TestScoreChunking(t *testing.T) {
-	dir := shared(t, "chunking")
-	var qs []struct {
+	dir := evaldata.Dir(t, "chunking")
+	type question struct {
 		Question, Doc string
 		Spans         [][2]int
 	}
-	raw, err := os.ReadFile(filepath.Join(dir, "qa.jsonl"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for line := range bytes.Lines(raw) {
-		var q struct {
-			Question, Doc string
-			Spans         [][2]int
-		}
-		if err := json.Unmarshal(line, &q); err != nil {
-			t.Fatal(err)
-		}
-		qs = append(qs, q)
-	}
+	qs := slices.Collect(evaldata.Lines[question](t, filepath.Join(dir, "qa.jsonl")))
 	for _, size := range []int{100, 150, 200, 250, 300, 350, 400, 500} {
 		type span struct {
 			doc        string

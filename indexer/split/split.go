@@ -18,7 +18,7 @@ import (
 
 // Version names what parser and splitter make of a file. It changes whenever
 // the same file could yield another text or other chunks.
-const Version = "parse" + parse.Version + ".split2"
+const Version = "parse" + parse.Version + ".split3"
 
 // Chunk is a part of a document's text.
 type Chunk struct {
@@ -86,13 +86,15 @@ const tableShare = 2
 
 // block adds a block, whole if it fits.
 func (p *packer) block(b parse.Block, s parse.Span) {
-	if b.Kind == parse.Running {
-		if p.own > 0 { // headings without a text below them go on
-			p.flush()
-		}
+	text := p.text[s.Start:s.End]
+	if strings.TrimSpace(text) == "" {
 		return
 	}
-	size := tokens(p.text[s.Start:s.End])
+	size := tokens(text)
+	if b.Kind == parse.Running {
+		p.running(size)
+		return
+	}
 	if b.Kind == parse.Heading && size <= p.max/2 {
 		p.heading(b, piece{start: s.Start, end: s.End, tokens: size, page: b.Page})
 		return
@@ -101,13 +103,31 @@ func (p *packer) block(b parse.Block, s parse.Span) {
 	if p.tokens+size > room && size <= room && p.own >= p.max/2 {
 		p.flush()
 	}
-	if p.tokens+size <= room || b.Kind == parse.Table && size <= tableShare*p.max {
+	if p.tokens+size <= room || b.Kind == parse.Table && p.waiting+size <= tableShare*p.max {
 		p.add(piece{s.Start, s.End, size, b.Page, p.path})
 		return
 	}
 	cut(p.text, s, b.Kind, p.max/2, func(start, end, n int) {
 		p.add(piece{start, end, n, b.Page, p.path})
 	})
+}
+
+// running passes over what a page repeats. It ends a chunk; but headings go on
+// to the text below them, and with them what lies in between, if it is small.
+func (p *packer) running(size int) {
+	if p.own > 0 {
+		p.flush()
+	}
+	if len(p.pending) == 0 {
+		return
+	}
+	if p.waiting+size > p.max/2 {
+		p.open()
+		p.flush()
+		return
+	}
+	p.pending[len(p.pending)-1].tokens += size
+	p.waiting += size
 }
 
 // heading opens a section.

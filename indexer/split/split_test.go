@@ -50,7 +50,7 @@ func checkChunks(t interface{ Fatalf(string, ...any) }, doc parse.Document, opt 
 // headingsOf is the plain way to the heading path of a range: the headings open
 // at each of its characters, as far as they agree.
 func headingsOf(doc parse.Document, start, end int) string {
-	_, spans := parse.Render(doc)
+	text, spans := parse.Render(doc)
 	var levels []int
 	var path []string
 	var common, heads []string
@@ -62,7 +62,7 @@ func headingsOf(doc parse.Document, start, end int) string {
 			}
 			levels, path = append(levels, b.Level), append(path, headText(b.Text))
 		}
-		if spans[i].End <= start || spans[i].Start >= end || b.Kind == parse.Running {
+		if spans[i].End <= start || spans[i].Start >= end || b.Kind == parse.Running || strings.TrimSpace(text[spans[i].Start:spans[i].End]) == "" {
 			continue
 		}
 		if b.Kind == parse.Heading && first {
@@ -105,6 +105,19 @@ func cutAt(s string, n int) string {
 		s = strings.ToValidUTF8(s[:n], "")
 	}
 	return s
+}
+
+// TestChunksThatWereTooLarge has what random documents show rarely.
+func TestChunksThatWereTooLarge(t *testing.T) {
+	long := strings.Repeat("internationalisation ", 8)
+	h := parse.Block{Kind: parse.Heading, Level: 1, Text: "a a a a internationalisation"}
+	for name, blocks := range map[string][]parse.Block{
+		"repeated by the page": {h, {Kind: parse.Running, Text: long}, {Kind: parse.Paragraph, Text: long}},
+		"a table with heading": {h, {Kind: parse.Table, Text: long + "a a a"}},
+		"nothing but space":    {{Kind: parse.Paragraph, Text: "\t"}, h},
+	} {
+		t.Run(name, func(t *testing.T) { checkChunks(t, parse.Document{Blocks: blocks}, Options{Tokens: 20}) })
+	}
 }
 
 func TestChunksOfAnyDocument(t *testing.T) {
