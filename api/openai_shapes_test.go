@@ -2,13 +2,13 @@ package api
 
 import (
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/goccy/go-yaml"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
+	"github.com/ragserver/ragserver/internal/evaldata"
 	"github.com/ragserver/ragserver/llm"
 )
 
@@ -45,11 +45,7 @@ func openAISchema(name string) (*jsonschema.Schema, error) {
 	o := &openAISpec
 	if !o.read {
 		o.read = true
-		dir := os.Getenv("RAGSERVER_SHARED")
-		if dir == "" {
-			dir = filepath.Join("..", "..", "shared")
-		}
-		data, err := os.ReadFile(filepath.Join(dir, "data", "openai-spec", "openapi.yaml"))
+		data, err := os.ReadFile(evaldata.Path("openai-spec", "openapi.yaml"))
 		if err != nil {
 			return nil, nil
 		}

@@ -1,9 +1,7 @@
 package indexer_test
 
 import (
-	"bufio"
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"math"
 	"os"
@@ -14,6 +12,7 @@ import (
 
 	"github.com/ragserver/ragserver/indexer/embed"
 	"github.com/ragserver/ragserver/indexer/index/keyword"
+	"github.com/ragserver/ragserver/internal/evaldata"
 )
 
 // The retrieval sets: where the data lie, how they are read, and what plain BM25
@@ -47,41 +46,11 @@ type retrievalSet struct {
 	right   []map[int]float64 // by query: row -> gain
 }
 
-// data finds the shared data: beside the repository, or where RAGSERVER_SHARED says.
-func data(t *testing.T) string {
+// heavy skips what is not for every run.
+func heavy(t *testing.T) {
 	t.Helper()
 	if testing.Short() || raceDetector {
 		t.Skip("it takes long, and has nothing for the race detector: scripts/test runs it without")
-	}
-	dir := os.Getenv("RAGSERVER_SHARED")
-	if dir == "" {
-		dir = filepath.Join("..", "..", "shared")
-	}
-	dir = filepath.Join(dir, "data")
-	if _, err := os.Stat(dir); err != nil {
-		t.Skipf("no evaluation data: %v", err)
-	}
-	return dir
-}
-
-func eachLine[T any](t *testing.T, file string, f func(T)) {
-	t.Helper()
-	r, err := os.Open(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Close()
-	lines := bufio.NewScanner(r)
-	lines.Buffer(nil, 1<<24)
-	for lines.Scan() {
-		var v T
-		if err := json.Unmarshal(lines.Bytes(), &v); err != nil {
-			t.Fatalf("%s: %v", file, err)
-		}
-		f(v)
-	}
-	if err := lines.Err(); err != nil {
-		t.Fatal(err)
 	}
 }
 
@@ -92,15 +61,15 @@ func readBEIR(t *testing.T, dir string) (s retrievalSet) {
 		Text  string
 	}
 	rows, queries := map[string]int{}, map[string]int{}
-	eachLine(t, dir+"/corpus.jsonl", func(l line) {
+	for l := range evaldata.Lines[line](t, dir+"/corpus.jsonl") {
 		rows[l.ID] = len(s.rows)
 		s.rows = append(s.rows, keyword.Fields{Title: l.Title, Body: l.Text})
-	})
-	eachLine(t, dir+"/queries.jsonl", func(l line) {
+	}
+	for l := range evaldata.Lines[line](t, dir+"/queries.jsonl") {
 		queries[l.ID] = len(s.queries)
 		s.queries = append(s.queries, l.Text)
 		s.right = append(s.right, map[int]float64{})
-	})
+	}
 	b, err := os.ReadFile(dir + "/qrels.tsv")
 	if err != nil {
 		t.Fatal(err)
@@ -133,10 +102,10 @@ func readTables(t *testing.T, dir string) (s retrievalSet) {
 		rows[filepath.Base(f)] = len(s.rows)
 		s.rows = append(s.rows, keyword.Fields{Body: string(b)})
 	}
-	eachLine(t, dir+"/qa.jsonl", func(l struct{ Question, Doc string }) {
+	for l := range evaldata.Lines[struct{ Question, Doc string }](t, dir+"/qa.jsonl") {
 		s.queries = append(s.queries, l.Question)
 		s.right = append(s.right, map[int]float64{rows[l.Doc]: 1})
-	})
+	}
 	return s
 }
 
@@ -159,10 +128,11 @@ func readCuts(t *testing.T, dir string) (s retrievalSet) {
 			s.rows = append(s.rows, keyword.Fields{Body: string(cut)})
 		}
 	}
-	eachLine(t, dir+"/qa.jsonl", func(l struct {
+	type question struct {
 		Question, Doc string
 		Spans         [][2]int
-	}) {
+	}
+	for l := range evaldata.Lines[question](t, dir+"/qa.jsonl") {
 		right := map[int]float64{}
 		for _, span := range l.Spans {
 			if cut := span[0] / size; cut == (span[1]-1)/size {
@@ -171,7 +141,7 @@ func readCuts(t *testing.T, dir string) (s retrievalSet) {
 		}
 		s.queries = append(s.queries, l.Question)
 		s.right = append(s.right, right)
-	})
+	}
 	return s
 }
 
@@ -291,14 +261,14 @@ func rowsOf(l []scoredRow) []int {
 // TestQuality measures keyword, vector and hybrid search by brute force on the
 // retrieval sets.
 func TestQuality(t *testing.T) {
-	dir := data(t)
+	heavy(t)
 	e, err := embed.Builtin()
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Logf("%-12s %8s %8s %8s   (nDCG@10; what is expected)", "", "keyword", "vector", "hybrid")
 	for _, set := range qualitySets {
-		s := set.read(t, filepath.Join(dir, set.name))
+		s := set.read(t, evaldata.Dir(t, filepath.FromSlash(set.name)))
 		x := keyword.New()
 		texts := make([]string, len(s.rows))
 		for i, f := range s.rows {
@@ -338,14 +308,14 @@ func TestQuality(t *testing.T) {
 // such index, since every paragraph is there in translations with the same names
 // and numbers, so some points below the languages alone are expected.
 func TestQualityMixed(t *testing.T) {
-	dir := data(t)
+	heavy(t)
 	x := keyword.New()
 	var sets []retrievalSet
 	var first []int
 	n := 0
 	languages := []string{"en", "ru", "zh", "de", "es", "ar"}
 	for _, l := range languages {
-		s := readBEIR(t, filepath.Join(dir, "xquad", l))
+		s := readBEIR(t, evaldata.Dir(t, filepath.Join("xquad", l)))
 		for i, f := range s.rows {
 			x.Add(uint32(n+i), "", f)
 		}

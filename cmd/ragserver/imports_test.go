@@ -53,7 +53,8 @@ var layers = map[string][]string{
 	"api/openai":  {"indexer", "indexer/index", "indexer/index/filter", "llm", "llm/answer"},
 	"web":         {},
 
-	"internal/durable": {},
+	"internal/durable":  {},
+	"internal/evaldata": {},
 }
 
 // TestImportArrows keeps the layers: imports only point the way that layers

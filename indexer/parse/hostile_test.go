@@ -8,16 +8,18 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/ragserver/ragserver/internal/evaldata"
 )
 
 // TestHostile reads every hostile file with real workers: each ends as text, as
 // skipped, or as an error with a reason, in bounded time, and the pool goes on.
 func TestHostile(t *testing.T) {
-	dir := shared(t, "hostile")
+	dir := evaldata.Dir(t, "hostile")
 	p := testPool(t, func(o *PoolOptions) { o.Memory = 1 << 30 })
 	worst := time.Duration(0)
 	worstName := ""
-	for _, e := range lines(t, filepath.Join(dir, "manifest.jsonl")) {
+	for e := range evaldata.Lines[map[string]any](t, filepath.Join(dir, "manifest.jsonl")) {
 		name := e["file"].(string)
 		f, err := os.Open(filepath.Join(dir, name))
 		if err != nil {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
-	"encoding/json"
 	"io"
 	"maps"
 	"math"
@@ -14,41 +13,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/ragserver/ragserver/internal/evaldata"
 )
-
-// shared finds the evaluation data, which is not part of the repository.
-func shared(t testing.TB, name string) string {
-	t.Helper()
-	root := os.Getenv("RAGSERVER_SHARED")
-	if root == "" {
-		root = filepath.Join("..", "..", "..", "shared")
-	}
-	dir := filepath.Join(root, "data", name)
-	if _, err := os.Stat(dir); err != nil {
-		t.Skipf("the evaluation data %s is not here (set RAGSERVER_SHARED)", name)
-	}
-	return dir
-}
-
-func lines(t testing.TB, file string) []map[string]any {
-	t.Helper()
-	raw, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var out []map[string]any
-	for l := range bytes.Lines(raw) {
-		if len(bytes.TrimSpace(l)) == 0 {
-			continue
-		}
-		var m map[string]any
-		if err := json.Unmarshal(l, &m); err != nil {
-			t.Fatal(err)
-		}
-		out = append(out, m)
-	}
-	return out
-}
 
 func list(v any) (out []string) {
 	if a, ok := v.([]any); ok {
@@ -102,7 +69,7 @@ func parseFile(t testing.TB, p *Pool, path string) (Document, error) {
 }
 
 func TestScoreContracts(t *testing.T) {
-	dir := shared(t, "contracts")
+	dir := evaldata.Dir(t, "contracts")
 	p := testPool(t)
 	files, _ := filepath.Glob(filepath.Join(dir, "docs", "*.pdf"))
 	sum, least := 0.0, 1.0
@@ -127,10 +94,10 @@ func TestScoreContracts(t *testing.T) {
 }
 
 func TestScoreDocs(t *testing.T) {
-	dir := shared(t, "docs")
+	dir := evaldata.Dir(t, "docs")
 	p := testPool(t)
 	must, found, recall, precision, n := 0, 0, 0.0, 0.0, 0
-	for _, e := range lines(t, filepath.Join(dir, "expect.jsonl")) {
+	for e := range evaldata.Lines[map[string]any](t, filepath.Join(dir, "expect.jsonl")) {
 		name := e["file"].(string)
 		switch e["format"] {
 		case "pptx", "xlsx", "epub", "eml":
@@ -201,9 +168,9 @@ func set(w []string) map[string]bool {
 func isSkip(err error) bool { _, ok := err.(*SkipError); return ok }
 
 func TestScoreEncodings(t *testing.T) {
-	dir := shared(t, "encodings")
+	dir := evaldata.Dir(t, "encodings")
 	right, n := 0, 0
-	for _, e := range lines(t, filepath.Join(dir, "expect.jsonl")) {
+	for e := range evaldata.Lines[map[string]any](t, filepath.Join(dir, "expect.jsonl")) {
 		raw, err := os.ReadFile(filepath.Join(dir, e["file"].(string)))
 		if err != nil {
 			t.Fatal(err)
@@ -233,10 +200,10 @@ func TestScoreEncodings(t *testing.T) {
 // TestScoreArticles measures as the data's own benchmark does: shingles of four
 // words, precision and recall averaged over pages.
 func TestScoreArticles(t *testing.T) {
-	dir := shared(t, "articles")
+	dir := evaldata.Dir(t, "articles")
 	p := testPool(t)
 	var ps, rs, n float64
-	for _, e := range lines(t, filepath.Join(dir, "truth.jsonl")) {
+	for e := range evaldata.Lines[map[string]any](t, filepath.Join(dir, "truth.jsonl")) {
 		name := filepath.Base(e["file"].(string))
 		f, err := os.Open(filepath.Join(dir, "html", name))
 		if err != nil {

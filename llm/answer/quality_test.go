@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ragserver/ragserver/internal/evaldata"
 	"github.com/ragserver/ragserver/llm/answer"
 	"github.com/ragserver/ragserver/llm/answer/eval"
 )
@@ -16,14 +17,8 @@ func shared(t testing.TB) string {
 	if raceDetector {
 		t.Skip("thousands of questions one after the other: nothing for the race detector, ten times as slow under it")
 	}
-	dir := os.Getenv("RAGSERVER_SHARED")
-	if dir == "" {
-		dir = filepath.Join("..", "..", "..", "shared")
-	}
-	if _, err := os.Stat(filepath.Join(dir, "data", "xquad")); err != nil {
-		t.Skipf("no evaluation data: %v (set RAGSERVER_SHARED)", err)
-	}
-	return filepath.Join(dir, "data")
+	evaldata.Dir(t, "xquad")
+	return evaldata.Path()
 }
 
 func cases(t testing.TB, path string) []eval.Case {

@@ -1,11 +1,10 @@
 package words
 
 import (
-	"bufio"
-	"encoding/json"
-	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/ragserver/ragserver/internal/evaldata"
 )
 
 func TestDetect(t *testing.T) {
@@ -46,34 +45,16 @@ func TestDetect(t *testing.T) {
 
 // TestDetectXQuAD measures on questions and paragraphs of six languages.
 func TestDetectXQuAD(t *testing.T) {
-	dir := os.Getenv("RAGSERVER_SHARED")
-	if dir == "" {
-		dir = filepath.Join("..", "..", "..", "..", "shared")
-	}
-	dir = filepath.Join(dir, "data", "xquad")
-	if _, err := os.Stat(dir); err != nil {
-		t.Skipf("no evaluation data: %v", err)
-	}
+	dir := evaldata.Dir(t, "xquad")
 	for _, language := range []string{"en", "de", "es", "ru", "zh", "ar"} {
 		for file, least := range map[string]float64{"queries.jsonl": .98, "corpus.jsonl": 1} {
-			f, err := os.Open(filepath.Join(dir, language, file))
-			if err != nil {
-				t.Fatal(err)
-			}
-			lines := bufio.NewScanner(f)
-			lines.Buffer(nil, 1<<20)
 			right, all := 0, 0
-			for lines.Scan() {
-				var v struct{ Text string }
-				if err := json.Unmarshal(lines.Bytes(), &v); err != nil {
-					t.Fatal(err)
-				}
+			for v := range evaldata.Lines[struct{ Text string }](t, filepath.Join(dir, language, file)) {
 				all++
 				if Detect(v.Text) == language {
 					right++
 				}
 			}
-			f.Close()
 			t.Logf("%s %s: %d of %d", language, file, right, all)
 			if float64(right) < least*float64(all) {
 				t.Errorf("%s %s: %d of %d right", language, file, right, all)
