@@ -113,10 +113,16 @@ func TestChunksThatWereTooLarge(t *testing.T) {
 	h := parse.Block{Kind: parse.Heading, Level: 1, Text: "a a a a internationalisation"}
 	for name, blocks := range map[string][]parse.Block{
 		"repeated by the page": {h, {Kind: parse.Running, Text: long}, {Kind: parse.Paragraph, Text: long}},
-		"a table with heading": {h, {Kind: parse.Table, Text: long + "a a a"}},
-		"nothing but space":    {{Kind: parse.Paragraph, Text: "\t"}, h},
+		"a table with heading": {h, {Kind: parse.Table, Text: "a a a a " + long + "# no # no"}},
 	} {
 		t.Run(name, func(t *testing.T) { checkChunks(t, parse.Document{Blocks: blocks}, Options{Tokens: 20}) })
+	}
+}
+
+func TestWhiteSpaceOpensNothing(t *testing.T) {
+	_, chunks := Split(parse.Document{Blocks: []parse.Block{{Kind: parse.Paragraph, Text: "\t"}, {Kind: parse.Heading, Level: 1, Text: "a"}}}, Options{})
+	if len(chunks) != 1 || chunks[0].Heading != "a" {
+		t.Errorf("got %+v", chunks)
 	}
 }
 
