@@ -34,6 +34,9 @@ wrong.`,
 			}
 			d := doctor{out: cmd.OutOrStdout()}
 			d.examine(cmd.Context(), c)
+			if err := cmd.Context().Err(); err != nil {
+				return err
+			}
 			if d.wrong > 0 {
 				return fmt.Errorf("%d of %d checks found something wrong", d.wrong, d.checks)
 			}
@@ -48,9 +51,16 @@ type doctor struct {
 	checks, wrong int
 }
 
-func (d *doctor) check(what string, f func() (string, error)) {
-	d.checks++
+// check says what f finds, unless the end comes first.
+func (d *doctor) check(ctx context.Context, what string, f func() (string, error)) {
+	if ctx.Err() != nil {
+		return
+	}
 	found, err := f()
+	if ctx.Err() != nil {
+		return
+	}
+	d.checks++
 	if err != nil {
 		d.wrong++
 		fmt.Fprintf(d.out, "WRONG  %s: %s\n", what, err)
@@ -60,7 +70,7 @@ func (d *doctor) check(what string, f func() (string, error)) {
 }
 
 func (d *doctor) examine(ctx context.Context, c *Config) {
-	d.check("address", func() (string, error) {
+	d.check(ctx, "address", func() (string, error) {
 		ln, err := net.Listen("tcp", c.Listen)
 		if isAny(err, portTaken) && health(ctx, c.Listen, io.Discard) == nil {
 			return "a ragserver serves there", nil
@@ -70,22 +80,22 @@ func (d *doctor) examine(ctx context.Context, c *Config) {
 		}
 		return c.Listen + " is free", ln.Close()
 	})
-	d.check("data directory", func() (string, error) { return dataDirectory(c.Data) })
-	d.check("disk", func() (string, error) { return diskSpace(c.Data) })
+	d.check(ctx, "data directory", func() (string, error) { return dataDirectory(c.Data) })
+	d.check(ctx, "disk", func() (string, error) { return diskSpace(c.Data) })
 	for name, col := range c.Collections {
-		d.check("data of "+name, func() (string, error) { return checkCollection(filepath.Join(c.Data, "collections", name)) })
+		d.check(ctx, "data of "+name, func() (string, error) { return checkCollection(filepath.Join(c.Data, "collections", name)) })
 		for _, s := range col.Sources {
 			if s.Kafka != nil {
-				d.check("topic "+s.Kafka.Topic, func() (string, error) { return checkBrokers(ctx, s.Kafka) })
+				d.check(ctx, "topic "+s.Kafka.Topic, func() (string, error) { return checkBrokers(ctx, s.Kafka) })
 				continue
 			}
-			d.check("folder "+s.Name, func() (string, error) { return checkFolder(s.Folder) })
+			d.check(ctx, "folder "+s.Name, func() (string, error) { return checkFolder(s.Folder) })
 		}
-		d.check("embedder of "+name, func() (string, error) { return checkEmbedder(ctx, c, col.Embedder) })
+		d.check(ctx, "embedder of "+name, func() (string, error) { return checkEmbedder(ctx, c, col.Embedder) })
 	}
 	for name, m := range c.Models {
 		if c.speaks(name) {
-			d.check("model "+name, func() (string, error) { return checkModel(ctx, name, m) })
+			d.check(ctx, "model "+name, func() (string, error) { return checkModel(ctx, name, m) })
 		}
 	}
 }

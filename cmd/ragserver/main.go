@@ -11,10 +11,8 @@ import (
 	"io/fs"
 	"net"
 	"os"
-	"os/signal"
 	"slices"
 	"strings"
-	"syscall"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -58,8 +56,8 @@ func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
 
 // run is the whole command: it returns the exit code.
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
+	ctx, release := untilStopped(context.Background())
+	defer release()
 	root := rootCommand()
 	root.SetArgs(args)
 	root.SetIn(stdin)
@@ -68,6 +66,9 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return 0
+	}
+	if code, ok := brokenOff(ctx, err); ok {
+		return code
 	}
 	fmt.Fprintf(stderr, "ragserver: %s\n", err)
 	code, hint := explain(err)
@@ -92,7 +93,9 @@ more detail, in a YAML file named by --config. Flags win over variables, these
 over the file. Folders may be named, as in handbook=./docs.
 
 Exit codes: 0 fine, 1 failure, 2 wrong usage or configuration, 3 address in use,
-4 data directory in use, 5 data damaged, 6 disk full.`
+4 data directory in use, 5 data damaged, 6 disk full, 130 and 143 broken off by
+Ctrl-C or SIGTERM. A server that they stop ends with 0; a second one ends it at
+once.`
 
 const examples = `  ragserver ./docs
   ragserver ./docs ~/notes --llm ollama:qwen3:4b
