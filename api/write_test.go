@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -129,6 +130,47 @@ func TestUpload(t *testing.T) {
 	body, ct = form(t, "/a.txt", "alpha")
 	if w := call(t, s, "POST", "/api/sources/uploads/documents", body[:len(body)-20], "Content-Type", ct); w.Code != 400 {
 		t.Errorf("a form that is cut off: %d %s", w.Code, w.Body)
+	}
+}
+
+// Names of documents that callers give: folders in them are kept, and what could
+// lead out of a folder is refused, however it comes.
+func TestNamesWithFolders(t *testing.T) {
+	long := strings.Repeat("a/", maxKey/2)
+	for name, ok := range map[string]bool{
+		"a/x.md": true, "b/x.md": true, `b/100% "sure"?#&+;.md`: true, "ü/名前 .md": true, "a/...": true, "a/..b/.c": true, long[:maxKey-1]: true,
+		"..": false, "../x": false, "a/../x": false, "a/..": false, "a/./x": false, ".": false, "/etc/passwd": false, "//x": false, "a//x": false, "a/": false,
+		`..\x`: false, `\etc\passwd`: false, "a\x00b": false, "a/\x1f": false, "a\nb": false, "a\x7f": false, "\xff": false, long + "bb": false, "": false,
+	} {
+		e, s := newServer(t)
+		before := len(e.docs)
+		parts := strings.Split(name, "/")
+		for i, p := range parts {
+			parts[i] = strings.ReplaceAll(url.PathEscape(p), ".", "%2E") // as no client would write it
+		}
+		w := call(t, s, "PUT", "/api/sources/uploads/documents/"+strings.Join(parts, "/")+"?wait=live", "text")
+		if ok {
+			if out := decode[Written](t, 200, w, w.Body.String()); out.Path != name || e.docs[cut("uploads", name)] == nil {
+				t.Errorf("PUT %q: %+v", name, out)
+			}
+		} else if w.Code != 400 && w.Code != 404 && w.Code != 405 && w.Code != 308 || len(e.docs) != before {
+			t.Errorf("PUT %q: %d %s, %d documents", name, w.Code, w.Body, len(e.docs))
+		}
+
+		e, s = newServer(t)
+		quoted := strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(name)
+		body := "--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"" + quoted + "\"\r\n\r\ntext\r\n--b--\r\n"
+		w = call(t, s, "POST", "/api/sources/uploads/documents?wait=live", body, "Content-Type", "multipart/form-data; boundary=b")
+		if w.Code == 400 && !ok && len(e.docs) == before {
+			continue // the form itself cannot be read
+		}
+		out := decode[Uploaded](t, 200, w, w.Body.String())
+		if len(out.Documents) != 1 {
+			t.Fatalf("form %q: %+v", name, out)
+		}
+		if d := out.Documents[0]; ok && (d.Path != name || e.docs[cut("uploads", name)] == nil) || !ok && (d.State != "refused" || d.Reason == "" || len(e.docs) != before) {
+			t.Errorf("form %q: %+v, %d documents", name, d, len(e.docs))
+		}
 	}
 }
 

@@ -16,7 +16,7 @@ var shapes = map[string]any{
 	"Message": api.Message{}, "AskRequest": api.AskRequest{}, "Source": api.Source{}, "AskSources": api.AskSources{},
 	"AskText": api.AskText{}, "AskAnswer": api.AskAnswer{}, "Notice": api.Notice{}, "Usage": api.Usage{}, "SearchResponse": api.SearchResponse{},
 	"Document": api.Document{}, "DocumentList": api.DocumentList{}, "DocumentText": api.DocumentText{},
-	"Written": api.Written{}, "Uploaded": api.Uploaded{}, "SourceInfo": api.SourceInfo{}, "FeedEvent": api.FeedEvent{},
+	"Written": api.Written{}, "SourceInfo": api.SourceInfo{}, "FeedEvent": api.FeedEvent{},
 	"Stats": api.Stats{}, "ErrorBody": api.ErrorBody{},
 }
 

@@ -214,15 +214,15 @@ async function handle(req, res) {
     await wait(60);
     return json(res, { id: d.id, version, current: version === d.version, path: d.path, title: d.title, start, end, length: all.length, text: all.slice(start, end).join(''), format: 'markdown' });
   }
-  m = /^\/api\/sources\/([^/]+)\/documents$/.exec(p);
-  if (m && req.method === 'POST') {
-    const name = /filename="([^"]+)"/.exec(raw.toString('latin1'))?.[1] ?? 'unnamed';
-    if (name.includes('refused')) return json(res, { documents: [{ path: name, state: 'refused', reason: 'the name cannot be a key' }] });
-    const text = raw.toString('utf8').split('\r\n\r\n').slice(1).join('\n').split('\r\n--')[0];
+  m = /^\/api\/sources\/([^/]+)\/documents\/(.+)$/.exec(p);
+  if (m && req.method === 'PUT') {
+    const name = m[2];
+    if (name.includes('refused')) return fail(res, 400, 'bad_request', 'the name cannot be a key');
+    const text = raw.toString('utf8');
     const d = put(name, text, 'uploads', 'found', { live: false });
     tell({ ...d });
     void wait(300).then(() => become(d, text));
-    return json(res, { documents: [{ id: d.id, path: name, state: 'found' }] }, 202);
+    return json(res, { id: d.id, path: name, state: 'found' }, 202);
   }
   fail(res, 404, 'not_found', `there is nothing at ${p}`);
 }

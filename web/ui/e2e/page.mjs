@@ -7,7 +7,7 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { closeBrowser, open } from './browser.mjs';
 
 const argv = process.argv.slice(2);
@@ -236,6 +236,37 @@ const tests = {
     await page.locator('.history-item a').first().click();
     await page.getByText('deleted since').first().waitFor({ timeout: 30_000 });
     await page.getByText('Since this answer, a cited document was deleted.').waitFor();
+  },
+
+  async 'a dropped folder and a chosen one keep their shape'({ page }) {
+    const root = join(folder, 'team ' + word);
+    for (const [path, text] of [['a/x.md', 'apples'], ['b/x.md', 'pears'], ['b/100% "sure"?#.md', 'plums'], ['.git/HEAD', 'ref']]) {
+      mkdirSync(dirname(join(root, path)), { recursive: true });
+      writeFileSync(join(root, path), `The ${word} likes ${text}.`);
+    }
+    writeFileSync(note, `The ${word} likes cherries.`);
+    const paths = async () => (await api(`/api/documents?limit=20&q=${word}`)).documents.filter((d) => d.state === 'live').map((d) => d.path).sort();
+    const want = [`${word}.md`, ...['a/x.md', 'b/100% "sure"?#.md', 'b/x.md'].map((p) => `team ${word}/${p}`)].sort();
+    const gone = async () => {
+      for (const d of (await api(`/api/documents?limit=20&q=${word}`)).documents) await fetch(url + '/api/documents/' + d.id, { method: 'DELETE' });
+      await within('the documents are gone', 30_000, async () => (await paths()).length === 0);
+    };
+    // As if from the file manager, through the browser's own drag and drop.
+    const cdp = await page.context().newCDPSession(page);
+    const data = { items: [], files: [root, note], dragOperationsMask: 1 };
+    for (const type of ['dragEnter', 'dragOver', 'drop']) await cdp.send('Input.dispatchDragEvent', { type, x: 400, y: 300, data });
+    await within('every row is done', 30_000, async () => (await page.locator('.upload-done').count()) === 4);
+    assert.deepEqual(await paths(), want);
+    assert.deepEqual((await page.locator('.upload-name').evaluateAll((l) => l.map((e) => e.title))).sort(), want);
+    assert.match(await page.locator('.uploads').innerText(), /A hidden file or folder was left out\./);
+    await page.goto(url + '/documents');
+    await page.getByLabel('Search by title or path').fill(word);
+    for (const p of ['a/x.md', 'b/x.md']) await page.locator('.document-path', { hasText: `team ${word}/${p}` }).waitFor();
+    await gone();
+    await page.locator('input[type=file]').nth(1).setInputFiles(root);
+    await within('every row is done', 30_000, async () => (await page.locator('.upload-done').count()) === 3);
+    assert.deepEqual(await paths(), want.filter((p) => p.includes('/')));
+    await gone();
   },
 
   async 'the list of documents: search, states, nothing found'({ page }) {

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { Failure, failureOf, retryAfter, sentence } from '../src/api/client';
+import { Failure, failureOf, retryAfter, sentence, upload } from '../src/api/client';
 import type { Document, DocumentList, FeedEvent, Source } from '../src/api/shapes';
 import { Asking } from '../src/state/asking';
 import { Conversations, titleOf } from '../src/state/conversations';
@@ -8,7 +8,7 @@ import { Feed } from '../src/state/feed';
 import { FreshnessStore } from '../src/state/freshness';
 import { formatRoute, parseRoute, type Route } from '../src/state/route';
 import { heading, spread, topics } from '../src/state/topics';
-import { Uploads } from '../src/state/uploads';
+import { chosenFiles, droppedFiles, Uploads } from '../src/state/uploads';
 
 const source = (n: number, more: Partial<Source> = {}): Source => ({
   n, cited: true, document: 'd' + n, chunk: 'c' + n, version: 'v1', source: 'docs', path: `p${n}.md`, title: `T${n}`, start: 0, end: 4, text: 'text', score: 1, url: '', ...more,
@@ -394,18 +394,18 @@ describe('the feed', () => {
 describe('uploads', () => {
   const file = (name: string) => new File(['x'], name);
   it('sends two at a time and hears from the feed what became of them', async () => {
-    const sent: { name: string; ok: (w: any[]) => void; no: (e: unknown) => void }[] = [];
-    const u = new Uploads(async () => 'uploads', (_s, f) => new Promise((ok, no) => sent.push({ name: f.name, ok, no })));
-    u.add(['a', 'b', 'c', 'd'].map(file));
+    const sent: { name: string; ok: (w: any) => void; no: (e: unknown) => void }[] = [];
+    const u = new Uploads(async () => 'uploads', (_s, path) => new Promise((ok, no) => sent.push({ name: path, ok, no })));
+    u.add(['a', 'b', 'c', 'd'].map((path) => ({ path, file: file(path) })));
     await settled(() => sent.length === 2);
     expect(u.rows.value.map((r) => r.phase)).toEqual(['sending', 'sending', 'waiting', 'waiting']);
-    sent[0]!.ok([{ id: 'A', path: 'a', state: 'found' }]);
-    sent[1]!.ok([{ path: 'b', state: 'refused', reason: 'a bad name' }]);
+    sent[0]!.ok({ id: 'A', path: 'a', state: 'found' });
+    sent[1]!.no(new Failure('refused', 'A bad name.'));
     await settled(() => sent.length === 4);
-    sent[2]!.ok([{ id: 'C', path: 'c', state: 'live' }]);
+    sent[2]!.ok({ id: 'C', path: 'c', state: 'live' });
     sent[3]!.no(new Failure('refused', 'Too large.'));
     await settled(() => u.rows.value.every((r) => r.phase !== 'sending'));
-    expect(u.rows.value.map((r) => [r.phase, r.message])).toEqual([['reading', ''], ['failed', 'a bad name'], ['done', ''], ['failed', 'Too large.']]);
+    expect(u.rows.value.map((r) => [r.phase, r.message])).toEqual([['reading', ''], ['failed', 'A bad name.'], ['done', ''], ['failed', 'Too large.']]);
     u.events([event(doc('A', { state: 'embedding' })), event(doc('Z'))]);
     expect(u.rows.value[0]!.phase).toBe('reading');
     u.events([event(doc('A', { state: 'failed', reason: 'no text' }))]);
@@ -414,7 +414,82 @@ describe('uploads', () => {
     await settled(() => sent.length === 5);
     expect(sent[4]!.name).toBe('d');
   });
+
+  const all = () => {
+    const sent: string[] = [];
+    const u = new Uploads(async () => 'uploads', async (_s, path) => (sent.push(path), { id: path, path, state: 'live' }));
+    return { u, sent, rows: () => u.rows.value.map((r) => [r.path, r.phase]) };
+  };
+  it('a dropped folder keeps its shape: files of one name in two folders both arrive', async () => {
+    const { u, sent, rows } = all();
+    u.add(await droppedFiles(drop({ 'x.md': 'alone', team: { a: { 'x.md': '1' }, b: { 'x.md': '2', 'y z.md': '3' } } })));
+    await settled(() => u.rows.value.every((r) => r.phase === 'done'));
+    expect(sent).toEqual(['x.md', 'team/a/x.md', 'team/b/x.md', 'team/b/y z.md']);
+    expect(rows().map(([path]) => path)).toEqual(sent);
+  });
+  it('a folder that is chosen keeps its shape too', async () => {
+    const { u, sent } = all();
+    const within = (path: string) => Object.defineProperty(file(path.split('/').pop()!), 'webkitRelativePath', { value: path });
+    u.add(chosenFiles([file('x.md'), within('team/a/x.md'), within('team/b/x.md')]));
+    await settled(() => sent.length === 3);
+    expect(sent).toEqual(['x.md', 'team/a/x.md', 'team/b/x.md']);
+  });
+  it('hidden files within folders are left out and counted; what was picked by itself is taken', async () => {
+    const { u, sent } = all();
+    u.add(await droppedFiles(drop({ '.env': '', '.notes': { 'a.md': '', '.DS_Store': '', '.git': { HEAD: '', config: '' } } })));
+    await settled(() => sent.length === 2);
+    expect(sent).toEqual(['.env', '.notes/a.md']);
+    expect(u.hidden.value).toBe(2); // what is in a hidden folder is not looked at
+    u.dismiss(u.rows.value[0]!.id);
+    u.dismiss(u.rows.value[0]!.id);
+    expect(u.hidden.value).toBe(0);
+  });
+  it('what the browser cannot read, and the second of two files of one name, say so', async () => {
+    const { u, sent } = all();
+    const list = await droppedFiles(drop({ team: { 'a.md': '1', 'locked.md': null, closed: 'closed' } }));
+    u.add([...list, { path: 'x.md', file: file('x.md') }, { path: 'x.md', file: file('x.md') }]);
+    await settled(() => u.rows.value.every((r) => r.phase === 'done' || r.phase === 'failed'));
+    expect(sent).toEqual(['team/a.md', 'x.md']);
+    expect(u.rows.value.map((r) => [r.path, r.message])).toEqual([
+      ['team/a.md', ''], ['team/locked.md', 'The browser cannot read it.'], ['team/closed', 'The browser cannot read it.'],
+      ['x.md', ''], ['x.md', 'Another file of this name is being added with it; rename one of them.'],
+    ]);
+  });
+  it('is sent under its path, with the time it was changed', async () => {
+    const put: any[] = [];
+    vi.stubGlobal('XMLHttpRequest', class {
+      upload = {};
+      status = 202;
+      responseText = '{"id":"A","path":"team/b/a.md","state":"found"}';
+      onload = () => {};
+      open(...a: unknown[]) { put.push(...a); }
+      setRequestHeader(...a: unknown[]) { put.push(a); }
+      send(body: unknown) { put.push(body); this.onload(); }
+    });
+    const f = new File(['x'], 'a.md', { type: 'text/markdown', lastModified: Date.UTC(2026, 1, 3, 4, 5, 6, 789) });
+    expect(await upload('my uploads', 'team/ü b/100% "a?"#\\.md', f, () => {}, new AbortController().signal)).toMatchObject({ id: 'A' });
+    expect(put).toEqual(['PUT', '/api/sources/my%20uploads/documents/team/%C3%BC%20b/100%25%20%22a%3F%22%23%5C.md',
+      ['Last-Modified', 'Tue, 03 Feb 2026 04:05:06 GMT'], ['Content-Type', 'text/markdown'], f]);
+    await expect(upload('uploads', 'lone \ud800.md', f, () => {}, new AbortController().signal)).rejects.toThrow('name');
+  });
 });
+
+type Tree = { [name: string]: Tree | string | null };
+/** What a drop of files (text) and folders gives; null is a file, 'closed' a folder, that cannot be read. */
+function drop(tree: Tree): DataTransfer {
+  const entry = (name: string, what: Tree | string | null, at: string): FileSystemEntry => {
+    const fullPath = at + '/' + name;
+    if (what === null || (typeof what === 'string' && what !== 'closed')) {
+      return { name, fullPath, isFile: true, isDirectory: false,
+        file: (ok: (f: File) => void, no: (e: Error) => void) => (what === null ? no(new Error('NotReadableError')) : ok(new File([what], name))) } as any;
+    }
+    return { name, fullPath, isFile: false, isDirectory: true, createReader: () => {
+      const rest = typeof what === 'string' ? [] : Object.entries(what).map(([n, w]) => entry(n, w, fullPath));
+      return { readEntries: (ok: (e: FileSystemEntry[]) => void, no: (e: Error) => void) => (what === 'closed' ? no(new Error('NotReadableError')) : ok(rest.splice(0, 2))) };
+    } } as any;
+  };
+  return { items: Object.entries(tree).map(([n, w]) => ({ kind: 'file', webkitGetAsEntry: () => entry(n, w, '') })), files: [] } as any;
+}
 
 describe('addresses', () => {
   it.each<[string, Route]>([

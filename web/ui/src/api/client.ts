@@ -1,7 +1,7 @@
 // Calls to the server. Every failure comes out as a Failure, which has a
 // sentence for the reader and says what can be done.
 
-import type { DocumentList, DocumentText, Document, SearchResponse, SourceInfo, Stats, Uploaded, Written } from './shapes';
+import type { DocumentList, DocumentText, Document, SearchResponse, SourceInfo, Stats, Written } from './shapes';
 import { device, tab } from './storage';
 
 export type FailureKind =
@@ -185,24 +185,31 @@ export const api = {
   },
 };
 
-/** Sends one file; progress is told in parts of 1. Fetch cannot tell it, so this is XMLHttpRequest. */
+/** Sends one file to be kept under a path; progress is told in parts of 1. Fetch cannot tell it, so this is XMLHttpRequest. */
 export function upload(
   source: string,
+  path: string,
   file: File,
   progress: (done: number) => void,
   signal: AbortSignal,
-): Promise<Written[]> {
+): Promise<Written> {
   return new Promise((resolve, reject) => {
-    const form = new FormData();
-    form.append('file', file, file.name);
+    let key: string;
+    try {
+      key = path.split('/').map(segment).join('/');
+    } catch {
+      return reject(new Failure('refused', 'Its name has a character that cannot be sent; rename it.'));
+    }
     const x = new XMLHttpRequest();
-    x.open('POST', `${prefix}/api/sources/${segment(source)}/documents` + query({}));
-    for (const [name, value] of Object.entries(headers())) x.setRequestHeader(name, value);
+    x.open('PUT', `${prefix}/api/sources/${segment(source)}/documents/${key}` + query({}));
+    const about: Record<string, string> = { 'Last-Modified': new Date(file.lastModified).toUTCString() };
+    if (file.type) about['Content-Type'] = file.type;
+    for (const [name, value] of Object.entries(headers(about))) x.setRequestHeader(name, value);
     x.upload.onprogress = (e) => e.lengthComputable && progress(e.loaded / e.total);
     x.onload = () => {
       if (x.status >= 200 && x.status < 300) {
         try {
-          return resolve((JSON.parse(x.responseText) as Uploaded).documents ?? []);
+          return resolve(JSON.parse(x.responseText) as Written);
         } catch {
           return reject(new Failure('server', 'The server sent something that is not JSON.'));
         }
@@ -212,6 +219,6 @@ export function upload(
     x.onerror = () => reject(new Failure('offline', 'The connection broke while the file was sent.'));
     x.onabort = () => reject(new Failure('refused', 'Cancelled.'));
     signal.addEventListener('abort', () => x.abort(), { once: true });
-    x.send(form);
+    x.send(file);
   });
 }

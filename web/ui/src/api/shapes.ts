@@ -128,10 +128,6 @@ export interface Written {
   epoch?: number;
 }
 
-export interface Uploaded {
-  documents: Written[];
-}
-
 export interface SourceInfo {
   name: string;
   kind: 'folder' | 'kafka' | 'uploads';

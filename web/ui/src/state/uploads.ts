@@ -7,9 +7,14 @@ import { newId } from './conversations';
 
 export type UploadPhase = 'waiting' | 'sending' | 'reading' | 'done' | 'failed';
 
-export interface Upload {
+/** A file that was dropped or chosen, under its path in the folder it came with; null if the browser cannot read it. */
+export interface Picked {
+  path: string;
+  file: File | null;
+}
+
+export interface Upload extends Picked {
   id: string;
-  file: File;
   phase: UploadPhase;
   done: number; // part of 1 that is sent
   message: string; // why it failed
@@ -18,6 +23,8 @@ export interface Upload {
 
 export class Uploads {
   readonly rows = signal<Upload[]>([]);
+  /** How many hidden files and folders were left out of the folders that were added, as of a watched folder. */
+  readonly hidden = signal(0);
   #aborts = new Map<string, AbortController>();
 
   constructor(
@@ -25,8 +32,16 @@ export class Uploads {
     private readonly send: typeof upload = upload,
   ) {}
 
-  add(files: File[]): void {
-    const rows = files.map((file): Upload => ({ id: newId(), file, phase: 'waiting', done: 0, message: '' }));
+  add(list: Picked[]): void {
+    const wanted = list.filter((p) => !isHidden(p.path));
+    const seen = new Set<string>();
+    const rows = wanted.map(({ path, file }): Upload => {
+      const twice = seen.has(path);
+      seen.add(path);
+      const message = !file ? 'The browser cannot read it.' : twice ? 'Another file of this name is being added with it; rename one of them.' : '';
+      return { id: newId(), path, file, phase: message ? 'failed' : 'waiting', done: 0, message };
+    });
+    this.hidden.value += list.length - wanted.length;
     this.rows.value = [...this.rows.value, ...rows];
     this.#pump();
   }
@@ -40,10 +55,7 @@ export class Uploads {
   dismiss(id: string): void {
     this.#aborts.get(id)?.abort();
     this.rows.value = this.rows.value.filter((u) => u.id !== id);
-  }
-
-  dismissFinished(): void {
-    this.rows.value = this.rows.value.filter((u) => u.phase !== 'done');
+    if (this.rows.value.length === 0) this.hidden.value = 0;
   }
 
   /** A file that was sent is done when the feed says what became of it. */
@@ -63,7 +75,7 @@ export class Uploads {
 
   #pump(): void {
     while (this.#aborts.size < 2) {
-      const next = this.rows.value.find((u) => u.phase === 'waiting');
+      const next = this.rows.value.find((u): u is Upload & { file: File } => u.phase === 'waiting' && u.file !== null);
       if (!next) return;
       const abort = new AbortController();
       this.#aborts.set(next.id, abort);
@@ -75,14 +87,12 @@ export class Uploads {
     }
   }
 
-  async #send(u: Upload, abort: AbortController): Promise<void> {
+  async #send(u: Upload & { file: File }, abort: AbortController): Promise<void> {
     try {
-      const written = await this.send(await this.target(), u.file, (done) => this.#set(u.id, { done }), abort.signal);
-      const mine = written[0];
-      const document = mine?.id;
-      if (mine?.state === 'live') this.#set(u.id, { phase: 'done', done: 1, document });
-      else if (mine && ['failed', 'skipped', 'refused'].includes(mine.state)) {
-        this.#set(u.id, { phase: 'failed', done: 1, message: mine.reason || 'It could not be read.', document });
+      const { id: document, state, reason } = await this.send(await this.target(), u.path, u.file, (done) => this.#set(u.id, { done }), abort.signal);
+      if (state === 'live') this.#set(u.id, { phase: 'done', done: 1, document });
+      else if (state === 'failed' || state === 'skipped') {
+        this.#set(u.id, { phase: 'failed', done: 1, message: reason || 'It could not be read.', document });
       } else this.#set(u.id, { phase: 'reading', done: 1, document });
     } catch (e) {
       const message = e instanceof Failure ? e.message : 'It could not be sent.';
@@ -95,24 +105,41 @@ export class Uploads {
   }
 }
 
-/** The files of a drop, those in folders included. */
-export async function droppedFiles(data: DataTransfer): Promise<File[]> {
+/** Within a folder: what was dropped or chosen by itself is wanted, whatever it is called. */
+const isHidden = (path: string) => path.split('/').slice(1).some((part) => part.startsWith('.'));
+
+/** The files of a form's field; those of a chosen folder come with their place in it. */
+export const chosenFiles = (files: Iterable<File>): Picked[] =>
+  [...files].map((file) => ({ path: file.webkitRelativePath || file.name, file }));
+
+/** The files of a drop, those in folders included, with their place in them. */
+export async function droppedFiles(data: DataTransfer): Promise<Picked[]> {
   // Entries must be taken before the first await: the list is emptied then.
   const entries = [...data.items].map((i) => (i.kind === 'file' ? i.webkitGetAsEntry() : null));
-  if (entries.every((e) => e === null)) return [...data.files];
-  const files: File[] = [];
+  if (entries.every((e) => e === null)) return chosenFiles(data.files);
+  const out: Picked[] = [];
   const walk = async (e: FileSystemEntry | null): Promise<void> => {
-    if (e?.isFile) {
-      files.push(await new Promise<File>((ok, no) => (e as FileSystemFileEntry).file(ok, no)));
-    } else if (e?.isDirectory) {
+    if (!e) return;
+    const path = e.fullPath.replace(/^\//, '');
+    try {
+      if (isHidden(path)) {
+        out.push({ path, file: null }); // what is in it is not asked for
+        return;
+      }
+      if (e.isFile) {
+        out.push({ path, file: await new Promise<File>((ok, no) => (e as FileSystemFileEntry).file(ok, no)) });
+        return;
+      }
       const reader = (e as FileSystemDirectoryEntry).createReader();
       for (;;) {
         const some = await new Promise<FileSystemEntry[]>((ok, no) => reader.readEntries(ok, no));
         if (some.length === 0) break;
         for (const s of some) await walk(s);
       }
+    } catch {
+      out.push({ path, file: null }); // it does not stop the others
     }
   };
-  for (const e of entries) await walk(e).catch(() => {}); // an unreadable entry does not stop the others
-  return files.filter((f) => !f.name.startsWith('.'));
+  for (const e of entries) await walk(e);
+  return out;
 }

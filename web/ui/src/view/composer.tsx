@@ -2,6 +2,7 @@
 
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { ask, asking, composer, conversations, scope, server, uploads } from '../state/app';
+import { chosenFiles } from '../state/uploads';
 import { Icon, StopIcon } from './icons';
 import { IconButton } from './parts';
 
@@ -58,7 +59,7 @@ export function Composer() {
               multiple
               hidden
               onChange={(e) => {
-                uploads.add([...(e.currentTarget.files ?? [])]);
+                uploads.add(chosenFiles(e.currentTarget.files ?? []));
                 e.currentTarget.value = '';
               }}
             />

@@ -1,7 +1,8 @@
 // Every document with its state: what can be answered from, what not, and why.
 
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
 import type { Document, State } from '../api/shapes';
+import { chosenFiles } from '../state/uploads';
 import { askAbout, dialog, documents, now, server, uploads } from '../state/app';
 import { titleOf } from '../state/server';
 import { ago, count, moment, plural, size, typeName } from '../text/format';
@@ -23,8 +24,12 @@ const order = Object.keys(stateNames) as State[];
 export function Documents() {
   const [deleting, setDeleting] = useState<Document | null>(null);
   const files = useRef<HTMLInputElement>(null);
+  const folder = useRef<HTMLInputElement | null>(null);
   const f = documents.filter.value;
-  const all = Object.values(documents.states.value).reduce((a, b) => a + (b ?? 0), 0);
+  const takeFolders = useCallback((e: HTMLInputElement | null) => {
+    folder.current = e;
+    if (e) e.webkitdirectory = true; // Preact knows no such attribute
+  }, []);
   useEffect(() => {
     document.title = 'Documents · ragserver';
     documents.show(true);
@@ -36,21 +41,16 @@ export function Documents() {
         <header class="documents-head">
           <div>
             <h1>Documents</h1>
-            {documents.loaded.value && <p class="lead figures">{plural(all, 'document')} from {plural(server.sources.value.length, 'source')}</p>}
+            {documents.loaded.value && <Lead />}
           </div>
           {server.uploads !== '' && (
             <>
-              <input
-                ref={files}
-                type="file"
-                multiple
-                hidden
-                onChange={(e) => {
-                  uploads.add([...(e.currentTarget.files ?? [])]);
-                  e.currentTarget.value = '';
-                }}
-              />
-              <button type="button" class="button" onClick={() => files.current!.click()}><Icon name="upload" /> Add files</button>
+              <input ref={files} type="file" multiple hidden onChange={addChosen} />
+              <input ref={takeFolders} type="file" hidden onChange={addChosen} />
+              <div class="documents-add">
+                <button type="button" class="button" onClick={() => files.current!.click()}><Icon name="upload" /> Add files</button>
+                <button type="button" class="button" onClick={() => folder.current!.click()}>Add a folder</button>
+              </div>
             </>
           )}
         </header>
@@ -94,6 +94,29 @@ export function Documents() {
         />
       )}
     </div>
+  );
+}
+
+function addChosen(e: { currentTarget: HTMLInputElement }): void {
+  uploads.add(chosenFiles(e.currentTarget.files ?? []));
+  e.currentTarget.value = '';
+}
+
+/** How many documents can be found, and apart from them what cannot. */
+function Lead() {
+  const stats = server.stats.value;
+  if (!stats) return null;
+  const { failed = 0, skipped = 0 } = stats.states;
+  const apart = [
+    stats.pending > 0 && `${count(stats.pending)} in progress`,
+    failed > 0 && `${count(failed)} failed`,
+    skipped > 0 && `${count(skipped)} skipped`,
+  ].filter(Boolean);
+  return (
+    <p class="lead figures">
+      {plural(stats.documents, 'document')} from {plural(server.sources.value.length, 'source')}
+      {apart.length > 0 && <span class="lead-apart"> · {apart.join(' · ')}</span>}
+    </p>
   );
 }
 

@@ -3,15 +3,20 @@
 import { useEffect, useState } from 'preact/hooks';
 import { announce, server, uploads } from '../state/app';
 import { droppedFiles, type Upload } from '../state/uploads';
-import { plural, size } from '../text/format';
+import { count, fileName, plural, size } from '../text/format';
 import { Icon } from './icons';
 import { IconButton } from './parts';
+
+const mostShown = 100;
+const urgency = { sending: 0, reading: 1, failed: 2, waiting: 3, done: 4 };
 
 export function Uploads() {
   const rows = uploads.rows.value;
   if (rows.length === 0) return null;
   const open = rows.filter((u) => u.phase === 'waiting' || u.phase === 'sending' || u.phase === 'reading').length;
   const failed = rows.filter((u) => u.phase === 'failed').length;
+  const hidden = uploads.hidden.value;
+  const shown = rows.length <= mostShown ? rows : [...rows].sort((a, b) => urgency[a.phase] - urgency[b.phase]).slice(0, mostShown);
   return (
     <section class="uploads" aria-label="Files being added">
       <header>
@@ -21,16 +26,19 @@ export function Uploads() {
         {open === 0 && <IconButton icon="close" label="Close" onClick={() => rows.forEach((u) => uploads.dismiss(u.id))} />}
       </header>
       <ul>
-        {rows.map((u) => <UploadRow key={u.id} u={u} />)}
+        {shown.map((u) => <UploadRow key={u.id} u={u} />)}
       </ul>
+      {shown.length < rows.length && <p class="uploads-note">and {plural(rows.length - shown.length, 'more file')}</p>}
+      {hidden > 0 && <p class="uploads-note">{hidden === 1 ? 'A hidden file or folder was' : `${count(hidden)} hidden files and folders were`} left out.</p>}
     </section>
   );
 }
 
 function UploadRow({ u }: { u: Upload }) {
+  const { folder, name } = fileName(u.path);
   const says = {
     waiting: 'waiting',
-    sending: `${Math.round(u.done * 100)} % of ${size(u.file.size)}`,
+    sending: `${Math.round(u.done * 100)} % of ${size(u.file?.size ?? 0)}`,
     reading: 'sent, being read',
     done: 'answerable',
     failed: u.message,
@@ -38,13 +46,16 @@ function UploadRow({ u }: { u: Upload }) {
   return (
     <li class={`upload upload-${u.phase}`}>
       <div class="upload-line">
-        <span class="upload-name" title={u.file.name}>{u.file.name}</span>
+        <span class="upload-name" title={u.path}>
+          <bdi>{name}</bdi>
+          {folder && <> <bdi class="upload-folder">{folder}</bdi></>}
+        </span>
         {u.phase === 'done' && <Icon name="check" />}
-        {u.phase === 'failed' && <IconButton icon="again" label={`Try again: ${u.file.name}`} onClick={() => uploads.retry(u.id)} />}
-        {u.phase !== 'done' && <IconButton icon="close" label={`${u.phase === 'failed' ? 'Dismiss' : 'Cancel'}: ${u.file.name}`} onClick={() => uploads.dismiss(u.id)} />}
+        {u.phase === 'failed' && u.file && <IconButton icon="again" label={`Try again: ${u.path}`} onClick={() => uploads.retry(u.id)} />}
+        {u.phase !== 'done' && <IconButton icon="close" label={`${u.phase === 'failed' ? 'Dismiss' : 'Cancel'}: ${u.path}`} onClick={() => uploads.dismiss(u.id)} />}
       </div>
       {(u.phase === 'sending' || u.phase === 'reading') && (
-        <progress max={1} value={u.phase === 'reading' ? undefined : u.done} aria-label={`Sending ${u.file.name}`} />
+        <progress max={1} value={u.phase === 'reading' ? undefined : u.done} aria-label={`Sending ${u.path}`} />
       )}
       <p class="figures">{says}</p>
     </li>
