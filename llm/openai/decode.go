@@ -46,8 +46,9 @@ func event(g *wire.Guard, data []byte) ([]byte, error) {
 // are not text are thoughts.
 func flatten(g *wire.Guard, data []byte) ([]byte, error) {
 	var chunk map[string]any
-	_ = json.Unmarshal(data, &chunk) // it was decoded before
-	for _, c := range chunk["choices"].([]any) {
+	_ = json.Unmarshal(data, &chunk)       // it was decoded before
+	choices, _ := chunk["choices"].([]any) // not there if it is called CHOICES
+	for _, c := range choices {
 		choice, _ := c.(map[string]any)
 		delta, _ := choice["delta"].(map[string]any)
 		parts, _ := delta["content"].([]any)

@@ -216,7 +216,7 @@ func TestNewRefusesWhatCannotWork(t *testing.T) {
 }
 
 func FuzzReply(f *testing.F) {
-	for _, s := range []string{"data: [DONE]\n", `data: {"choices":[{"delta":{"content":[{"text":1}]}}]}`, `data: {"error":[]}`, "error: x\n", "data: {\"choices\":[null]}\n", "data: null\n\n"} {
+	for _, s := range []string{"data: [DONE]\n", `data: {"choices":[{"delta":{"content":[{"text":1}]}}]}`, `data: {"error":[]}`, "error: x\n", "data: {\"choices\":[null]}\n", "data: null\n\n", `data: {"CHOICES":[{"delta":{"content":[{"text":"x"}]}}]}`} {
 		f.Add("text/event-stream", s)
 		f.Add("application/json", strings.TrimPrefix(s, "data: "))
 	}
