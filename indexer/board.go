@@ -166,6 +166,14 @@ func (b *board) counts(live func(index.ID) (index.Document, bool)) (states map[S
 	return states, states[Found] + states[Parsing] + states[Embedding]
 }
 
+// unfound returns how many documents on their way are not in the index as they
+// are now.
+func (b *board) unfound() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.pending)
+}
+
 func (b *board) publish(e Event) {
 	b.seq++
 	e.Seq, e.Time = b.seq, b.now().UTC()

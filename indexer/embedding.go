@@ -260,7 +260,9 @@ func (x *Indexer) ask(ctx context.Context, ts []*passage) ([][]float32, error) {
 		texts[i] = t.text
 	}
 	for wait := embedRetry; ; wait = min(2*wait, embedRetryMax) {
+		x.vigil.begin()
 		vs, err := x.space.Embedder.Embed(ctx, texts)
+		x.vigil.end()
 		if err == nil {
 			if err = x.checkVectors(vs, len(texts)); err != nil {
 				err = &embed.Refusal{Err: err}

@@ -79,6 +79,7 @@ type Indexer struct {
 	sources []*source
 	byName  map[string]*source
 	graph   *pipeline.Graph
+	vigil   vigil
 
 	mu            sync.Mutex
 	embedderError string // why the embedder does not answer, "" if it does
@@ -224,5 +225,8 @@ func (x *Indexer) View() *index.View { return x.index.View() }
 func (x *Indexer) Embedder() (name, trouble string) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	if x.embedderError == "" && x.vigil.silent() {
+		return x.space.Name, "it has not answered for " + embedSilence.String()
+	}
 	return x.space.Name, x.embedderError
 }

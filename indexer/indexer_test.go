@@ -12,6 +12,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"go.uber.org/goleak"
@@ -380,9 +381,40 @@ func TestEmbedderDown(t *testing.T) {
 		t.Errorf("a search without the embedder: %+v, %v", res, err)
 	}
 	r.eventually("the embedder's trouble", func() bool { _, trouble := r.x.Embedder(); return strings.Contains(trouble, "refused") })
+	r.eventually("a document that lacks vectors alone", func() bool { _, pending := r.x.Counts(); return pending == 1 && r.x.Unfound() == 0 })
 	r.embedder.set(nil, nil)
 	r.until("a.txt", Live)
 	r.eventually("no trouble", func() bool { _, trouble := r.x.Embedder(); return trouble == "" })
+}
+
+// One that is silent is as good as down, as soon as it has been for long enough.
+func TestVigil(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var v vigil
+		silent := func(want bool, when string) {
+			t.Helper()
+			if v.silent() != want {
+				t.Errorf("silent %v %s", !want, when)
+			}
+		}
+		silent(false, "with no call")
+		v.begin()
+		time.Sleep(embedSilence / 2)
+		v.begin()
+		time.Sleep(embedSilence / 2)
+		silent(false, "just before the end of patience")
+		time.Sleep(1)
+		silent(true, "after it")
+		v.end()
+		silent(false, "when one of two has ended")
+		time.Sleep(embedSilence + 1)
+		silent(true, "when the other has not")
+		v.end()
+		time.Sleep(2 * embedSilence)
+		silent(false, "when nothing is under way")
+		v.begin()
+		silent(false, "at the beginning of another call")
+	})
 }
 
 func TestPutAndDelete(t *testing.T) {

@@ -121,6 +121,10 @@ func (x *Indexer) Counts() (states map[State]int, pending int) {
 	return x.board.counts(x.index.View().Document)
 }
 
+// Unfound returns how many documents have a version that cannot be found yet,
+// be it by keyword. The others of those on their way lack vectors alone.
+func (x *Indexer) Unfound() int { return x.board.unfound() }
+
 // Events yields the changes of the status table after sequence number after,
 // then what comes, until ctx ends. It yields false when the reader has fallen
 // so far behind that it must read the table again.

@@ -14,8 +14,12 @@ import (
 var ErrEmbedder = errors.New("the embedder does not answer")
 
 // queryEmbedTime is how long a question waits for its vector before it is
-// answered by keyword alone.
-const queryEmbedTime = 5 * time.Second
+// answered by keyword alone, troubledEmbedTime if the embedder did not answer
+// the last time.
+const (
+	queryEmbedTime    = 5 * time.Second
+	troubledEmbedTime = time.Second
+)
 
 // Search embeds the question if it has no vector yet and asks the live view. An
 // embedder that fails costs only its side: the result says so.
@@ -43,7 +47,11 @@ func (x *Indexer) Search(ctx context.Context, q index.Query) (index.Result, erro
 }
 
 func (x *Indexer) embedQuery(ctx context.Context, text string) ([]float32, error) {
-	ctx, cancel := context.WithTimeout(ctx, queryEmbedTime)
+	patience := queryEmbedTime
+	if _, trouble := x.Embedder(); trouble != "" {
+		patience = troubledEmbedTime
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	vs, err := x.space.Embedder.Embed(ctx, []string{text})
 	if err != nil {

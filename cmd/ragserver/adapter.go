@@ -22,9 +22,6 @@ type standingCounts struct{ live, unread, chunks int }
 
 func (col *collection) stats() standingCounts {
 	states, _ := col.indexer.Counts()
-	return standingCounts{
-		live:   states[indexer.Live] + states[indexer.Stale],
-		unread: states[indexer.Failed] + states[indexer.Skipped],
-		chunks: col.indexer.View().Stats().Chunks,
-	}
+	st := col.indexer.View().Stats()
+	return standingCounts{live: st.Documents, unread: states[indexer.Failed] + states[indexer.Skipped], chunks: st.Chunks}
 }

@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -57,7 +59,7 @@ func evaluate(ctx context.Context, c *Config, path string, k int, asJSON bool, s
 		return usage(fmt.Errorf("%s: %w", path, err))
 	}
 	err = once(ctx, c, stderr, func(ctx context.Context, col *collection) error {
-		return score(ctx, col.answers, cases, k, asJSON, stdout)
+		return score(ctx, col.answers, cases, k, asJSON, stdout, stderr)
 	})
 	if inUse(err) {
 		return &exitError{exitInUse, err, "eval opens the data directory itself, and another ragserver runs on it. Stop that one for as long as eval takes,\n" +
@@ -66,7 +68,8 @@ func evaluate(ctx context.Context, c *Config, path string, k int, asJSON bool, s
 	return err
 }
 
-func score(ctx context.Context, answers *answer.Answerer, cases []eval.Case, k int, asJSON bool, stdout io.Writer) error {
+func score(ctx context.Context, answers *answer.Answerer, cases []eval.Case, k int, asJSON bool, stdout, stderr io.Writer) error {
+	less := map[string]int{} // answers that were less than asked for, by what they say of it
 	out := json.NewEncoder(stdout)
 	scores := make([]eval.Score, 0, len(cases))
 	for _, cs := range cases {
@@ -74,12 +77,20 @@ func score(ctx context.Context, answers *answer.Answerer, cases []eval.Case, k i
 		if err != nil {
 			return fmt.Errorf("question %s: %w", cs.ID, err)
 		}
+		for _, n := range a.Notices {
+			if n.Code != answer.NoModel {
+				less[n.Message]++
+			}
+		}
 		scores = append(scores, eval.Judge(cs, a))
 		if asJSON {
 			if err := out.Encode(scores[len(scores)-1]); err != nil {
 				return err
 			}
 		}
+	}
+	for _, what := range slices.Sorted(maps.Keys(less)) {
+		fmt.Fprintf(stderr, "%d of %d answers: %s\n", less[what], len(cases), what)
 	}
 	summary := eval.Summarise(scores)
 	if asJSON {

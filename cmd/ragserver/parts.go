@@ -288,8 +288,12 @@ func once(ctx context.Context, c *Config, stderr io.Writer, f func(context.Conte
 	}()
 	col := p.collections[0]
 	if len(c.Collections[col.name].Sources) > 0 {
-		if err := newProgress(stderr).watch(ctx, col.indexer); err != nil {
+		lacking, err := newProgress(stderr).watch(ctx, col.indexer)
+		if err != nil {
 			return err
+		}
+		if lacking != "" {
+			fmt.Fprintln(stderr, lacking)
 		}
 	}
 	return f(ctx, col)

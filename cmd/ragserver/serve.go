@@ -114,8 +114,12 @@ func (p *parts) announce(ctx context.Context, c *Config, addr net.Addr, bar *pro
 	}
 	fmt.Fprintf(stdout, "ragserver on %s\n", url)
 	for _, col := range p.collections {
-		if err := bar.watch(ctx, col.indexer); err != nil {
+		lacking, err := bar.watch(ctx, col.indexer)
+		if err != nil {
 			return // the end, or the log tells
+		}
+		if lacking != "" {
+			fmt.Fprintln(stdout, lacking)
 		}
 	}
 	documents, chunks, unread := 0, 0, 0
