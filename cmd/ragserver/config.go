@@ -111,8 +111,9 @@ type ModelConfig struct {
 	Total        string `yaml:"total,omitempty"`
 	// Dims is the length of an embedder's vectors, 0 to ask the endpoint.
 	Dims int `yaml:"dims,omitempty"`
-	// Weight is the weight of an embedder's side in hybrid search, 0..1.
-	Weight float64 `yaml:"weight,omitempty"`
+	// Weight is the weight of an embedder's side in hybrid search: from 0, by
+	// keyword alone, to 1; nil for the default.
+	Weight *float64 `yaml:"weight,omitempty"`
 }
 
 // KeyConfig is an API key by the hash that `ragserver key add --print` shows.

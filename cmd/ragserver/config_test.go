@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"maps"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -13,6 +15,9 @@ import (
 	"testing"
 
 	"github.com/goccy/go-yaml"
+
+	"github.com/ragserver/ragserver/indexer/embed"
+	"github.com/ragserver/ragserver/indexer/index/vector"
 )
 
 // patterns lists the keys of what is read into t, with "*" for a name that the
@@ -244,7 +249,7 @@ var wrongValues = map[string]struct {
 	"models.*.model":                             {},
 	"models.*.key_env":                           {"sk-4711-0815", "the name of an environment variable"},
 	"models.*.context":                           {-1, "is negative"},
-	"models.*.dims":                              {-1, "is negative"},
+	"models.*.dims":                              {5000, "is not from 1 to 4096"},
 	"models.*.weight":                            {1.5, "is not from 0 to 1"},
 	"keys[].name":                                {"?", "a name is 1 to 64 letters"},
 	"keys[].scopes[]":                            {"everything", "there is no scope \"everything\""},
@@ -298,6 +303,38 @@ func TestWrongValues(t *testing.T) {
 		if strings.Contains(pattern, "_env") && err != nil && strings.Contains(err.Error(), fmt.Sprint(wrong.value)) {
 			t.Errorf("%s: a secret that was put in the wrong place is in the error: %v", pattern, err)
 		}
+	}
+}
+
+// TestWeight: what an embedder's vectors count may be nothing, which is not the
+// default.
+func TestWeight(t *testing.T) {
+	for text, want := range map[string]float64{"weight: 0, ": 0, "weight: 0.25, ": 0.25, "weight: 1, ": 1, "": embed.OpenAIWeight} {
+		c, err := loadText(t, t.TempDir(), "models: {e: {"+text+"base_url: http://127.0.0.1:1/v1, model: m, dims: 8}}")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if space, err := spaceOf(t.Context(), c, "e"); err != nil || space.Weight != want {
+			t.Errorf("%q: weight %g, %v", text, space.Weight, err)
+		}
+	}
+}
+
+// TestLongVectors: an embedder whose vectors are too long for the index is
+// refused, with what to do.
+func TestLongVectors(t *testing.T) {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		vector := strings.Repeat("0.5,", vector.MaxDims) + "0.5"
+		fmt.Fprintf(w, `{"data": [{"index": 0, "embedding": [%s]}]}`, vector)
+	}))
+	defer s.Close()
+	c, err := loadText(t, t.TempDir(), "models: {e: {base_url: "+s.URL+", model: m}}")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = spaceOf(t.Context(), c, "e")
+	if code, _ := explain(err); err == nil || code != exitUsage || !strings.Contains(err.Error(), "its vectors have 4097 dimensions, and at most 4096 are kept") {
+		t.Errorf("code %d: %v", code, err)
 	}
 }
 

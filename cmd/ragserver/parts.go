@@ -14,6 +14,7 @@ import (
 	"github.com/ragserver/ragserver/indexer"
 	"github.com/ragserver/ragserver/indexer/embed"
 	"github.com/ragserver/ragserver/indexer/index/disk"
+	"github.com/ragserver/ragserver/indexer/index/vector"
 	"github.com/ragserver/ragserver/indexer/parse"
 	"github.com/ragserver/ragserver/llm"
 	"github.com/ragserver/ragserver/llm/answer"
@@ -243,9 +244,12 @@ func spaceOf(ctx context.Context, c *Config, name string) (indexer.Space, error)
 	if err != nil {
 		return indexer.Space{}, fmt.Errorf("embedder %q: asking how long its vectors are: %w; if it is not always there, say so with dims in the configuration", name, err)
 	}
-	weight := m.Weight
-	if weight == 0 {
-		weight = embed.OpenAIWeight
+	if dims > vector.MaxDims {
+		return indexer.Space{}, usage(fmt.Errorf("embedder %q: its vectors have %d dimensions, and at most %d are kept: ask for shorter ones with dims in the configuration, if the model has them, or choose another", name, dims, vector.MaxDims))
+	}
+	weight := embed.OpenAIWeight
+	if m.Weight != nil {
+		weight = *m.Weight
 	}
 	return indexer.Space{Name: e.Name(), Dims: dims, Weight: weight, Embedder: e}, nil
 }

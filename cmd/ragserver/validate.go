@@ -19,6 +19,7 @@ import (
 
 	"github.com/ragserver/ragserver/api"
 	"github.com/ragserver/ragserver/indexer"
+	"github.com/ragserver/ragserver/indexer/index/vector"
 	"github.com/ragserver/ragserver/llm/openai"
 	"github.com/ragserver/ragserver/pipeline/fsio"
 )
@@ -340,10 +341,10 @@ func (m *ModelConfig) validate(key keyPath) error {
 		return key.at("concurrency").wrong("%d is negative; it is how many calls run at a time, 0 for the default", m.Concurrency)
 	case m.Context < 0:
 		return key.at("context").wrong("%d is negative; it is the model's window in tokens, 0 for a careful default", m.Context)
-	case m.Dims < 0:
-		return key.at("dims").wrong("%d is negative; it is the length of the vectors, 0 to ask the endpoint", m.Dims)
-	case !(m.Weight >= 0 && m.Weight <= 1):
-		return key.at("weight").wrong("%g is not from 0 to 1", m.Weight)
+	case m.Dims < 0 || m.Dims > vector.MaxDims:
+		return key.at("dims").wrong("%d is not from 1 to %d; it is the length of the vectors, 0 to ask the endpoint", m.Dims, vector.MaxDims)
+	case m.Weight != nil && !(*m.Weight >= 0 && *m.Weight <= 1):
+		return key.at("weight").wrong("%g is not from 0 to 1", *m.Weight)
 	}
 	return nil
 }
