@@ -19,10 +19,13 @@ type AsyncOptions[T, R any] struct {
 	// returned then have failed. 0: no deadline.
 	Deadline time.Duration
 	// Retries is how often a failed row is tried again, the first time after
-	// Backoff (100 ms if 0), then after twice as long each time. An error
-	// marked Permanent and a panic are not tried again.
-	Retries int
-	Backoff time.Duration
+	// Backoff (100 ms if 0), then after twice as long each time, at most
+	// MaxBackoff (a minute if 0). An error marked Permanent and a panic are not
+	// tried again. Forever: until it succeeds or goes; what waits for that is
+	// not in the way of what has a higher priority.
+	Retries    int
+	Backoff    time.Duration
+	MaxBackoff time.Duration
 	// Priority orders what waits: higher first, and among equals the older
 	// request. nil: all are equal.
 	Priority func(row T) int
@@ -40,11 +43,17 @@ type AsyncOptions[T, R any] struct {
 	ProvisionalAfter time.Duration
 }
 
+// Forever, as the number of retries, is without end.
+const Forever = -1
+
 func (o AsyncOptions[T, R]) withDefaults() AsyncOptions[T, R] {
 	o.Workers = max(o.Workers, 1)
 	o.Batch = max(o.Batch, 1)
 	if o.Backoff <= 0 {
 		o.Backoff = 100 * time.Millisecond
+	}
+	if o.MaxBackoff <= 0 {
+		o.MaxBackoff = time.Minute
 	}
 	if o.MaxRows <= 0 {
 		o.MaxRows = max(1024, 2*o.Workers*o.Batch)

@@ -305,6 +305,27 @@ func TestAsyncFailures(t *testing.T) {
 	})
 }
 
+// TestAsyncForever: a row is tried until it succeeds, at pauses that grow to a
+// bound.
+func TestAsyncForever(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := newStage(t, AsyncOptions[string, string]{Retries: Forever, Backoff: time.Second, MaxBackoff: time.Minute})
+		defer s.end()
+		s.set("k", "v")
+		for range 100 {
+			s.answer("v", answer{err: errors.New("no luck")})
+			time.Sleep(time.Minute)
+			synctest.Wait()
+			if got := s.running(); !slices.Equal(got, []string{"v"}) {
+				t.Fatalf("a minute after a failure %q are tried", got)
+			}
+		}
+		s.failed("while it is tried")
+		s.answer("v", answer{result: "r"})
+		s.expect("in the end", "r")
+	})
+}
+
 // TestAsyncWithdrawnInFlight: a row that goes while its call is on the way is not
 // tried again when the call fails, and others of that call are.
 func TestAsyncWithdrawnInFlight(t *testing.T) {

@@ -279,7 +279,7 @@ func (p *pool[T, R]) end(calls []*call[T], o outcome[R]) {
 		}
 		if a.err == nil {
 			a.result = o.rows[i]
-		} else if c.tries < p.o.Retries && !isPermanent(a.err) {
+		} else if (p.o.Retries < 0 || c.tries < p.o.Retries) && !isPermanent(a.err) {
 			p.again(c)
 			continue
 		}
@@ -293,7 +293,7 @@ func (p *pool[T, R]) end(calls []*call[T], o outcome[R]) {
 
 // again makes a call ready once more after a pause. REQUIRES: p.mu.
 func (p *pool[T, R]) again(c *call[T]) {
-	wait := p.o.Backoff << min(c.tries, 10)
+	wait := min(p.o.Backoff<<min(c.tries, 20), p.o.MaxBackoff)
 	c.tries++
 	c.retry = time.AfterFunc(wait, func() {
 		p.mu.Lock()
