@@ -40,7 +40,8 @@ func (r Record) Place() string { return fmt.Sprintf("%s/%d@%d", r.Topic, r.Parti
 // into a row; Key, if not nil, chooses the row's key, by default that of
 // (topic, record key), or of (topic, partition, offset) for a record without a
 // key. Flush, if not nil, is called before each group is committed: what Decode
-// stored elsewhere must be durable when it returns.
+// stored elsewhere must be durable when it returns nil. While it fails, reading
+// waits, the source's trouble says why, and it is called again.
 type Source[T any] struct {
 	Config Config
 	Decode func(Record) (T, error)
@@ -153,10 +154,8 @@ func (r *reader[T]) start(ctx context.Context) error {
 			return fmt.Errorf("kafkaio: reading %s: %w", strings.Join(r.s.Config.Topics, ", "), err)
 		}
 		r.in.Trouble(fmt.Errorf("waiting for %s: %w", strings.Join(r.s.Config.Brokers, ", "), err))
-		select {
-		case <-time.After(wait):
-		case <-ctx.Done():
-			return ctx.Err()
+		if err := pause(ctx, wait); err != nil {
+			return err
 		}
 	}
 }
@@ -272,7 +271,6 @@ func (r *reader[T]) take(ctx context.Context, fetches kgo.Fetches) error {
 	if fetches.NumRecords() == 0 {
 		return nil
 	}
-	r.in.Trouble(nil)
 	moved := map[partition]int64{}
 	fetches.EachRecord(func(kr *kgo.Record) {
 		moved[partition{kr.Topic, kr.Partition}] = kr.Offset + 1
@@ -280,11 +278,10 @@ func (r *reader[T]) take(ctx context.Context, fetches kgo.Fetches) error {
 			r.add(record(kr))
 		}
 	})
-	if r.s.Flush != nil {
-		if err := r.s.Flush(); err != nil {
-			return fmt.Errorf("kafkaio: storing records of %s: %w", strings.Join(r.s.Config.Topics, ", "), err)
-		}
+	if err := r.flush(ctx); err != nil {
+		return err
 	}
+	r.in.Trouble(nil)
 	for p, next := range moved {
 		r.next[p] = next
 		r.in.Put(pipeline.KeyOf(p.topic, fmt.Sprint(p.n)), encodePosition(p, next))
@@ -295,6 +292,32 @@ func (r *reader[T]) take(ctx context.Context, fetches kgo.Fetches) error {
 		s.Caught = s.Caught || r.caught()
 	})
 	return r.in.Commit(ctx, nil)
+}
+
+// flush has made durable what Decode stored, or the run is over.
+func (r *reader[T]) flush(ctx context.Context) error {
+	if r.s.Flush == nil {
+		return nil
+	}
+	for wait := waitMin; ; wait = min(2*wait, waitMax) {
+		err := r.s.Flush()
+		if err == nil {
+			return nil
+		}
+		r.in.Trouble(fmt.Errorf("storing records of %s: %w", strings.Join(r.s.Config.Topics, ", "), err))
+		if err := pause(ctx, wait); err != nil {
+			return err
+		}
+	}
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 func (r *reader[T]) add(rec Record) {

@@ -193,3 +193,33 @@ func TestTransactions(t *testing.T) {
 	}
 	b.expect(in, "kept")
 }
+
+// While what Decode stored elsewhere cannot be made durable, nothing is
+// committed; then reading goes on where it was.
+func TestFlushFails(t *testing.T) {
+	b := newBroker(t)
+	put(t, b.cl, "a=apple", "b=bread")
+	in := pipelinetest.NewInput[string](t, true)
+	full, calls := errors.New("no space left"), 0
+	s := &Source[string]{
+		Config: Config{Brokers: b.addrs, Topics: []string{topic}}, Decode: word,
+		Flush: func() error {
+			if len(in.Table()) > 0 && calls < 3 {
+				t.Error("rows are committed before the flush")
+			}
+			if calls++; calls < 3 {
+				return full
+			}
+			return nil
+		},
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	if err := s.Run(ctx, in); err != nil || ctx.Err() != nil {
+		t.Fatal(err, ctx.Err())
+	}
+	b.expect(in, "apple", "bread")
+	if calls < 3 {
+		t.Errorf("flushed %d times", calls)
+	}
+}
