@@ -66,7 +66,7 @@ func (b *board) move(s Status) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	old := b.pending[s.ID]
-	if old == nil || !old.Seen.Equal(s.Seen) || old.State == s.State && old.Version == s.Version {
+	if old == nil || !old.Seen.Equal(s.Seen) || old.State == s.State && old.Version == s.Version && old.Reason == s.Reason {
 		return
 	}
 	s.Updated = b.now().UTC()

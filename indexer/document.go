@@ -30,7 +30,7 @@ type Status struct {
 	Source      string
 	Path        string
 	State       State
-	Reason      string // why it failed or was skipped, or a warning
+	Reason      string // why it failed or was skipped, what it waits for, or a warning
 	Version     index.ID
 	LiveVersion index.ID // zero if no version is live
 	Title       string

@@ -54,9 +54,12 @@ type Options struct {
 	// Folders and Topics are its sources, beside the uploads.
 	Folders []Folder
 	Topics  []Topic
-	Space   Space
-	Parser  Parser
-	Log     *slog.Logger
+	// Withdraw says that these are all the sources there are to be: documents
+	// of others, of former runs, go. Else they stay as they are, and are found.
+	Withdraw bool
+	Space    Space
+	Parser   Parser
+	Log      *slog.Logger
 }
 
 // Folder is a watched folder.
@@ -142,15 +145,15 @@ func (x *Indexer) plan() {
 	quick := pipeline.Filter(items, func(it item) bool { return !it.slow() }).Named("quick")
 	found := func(it item, f finding) parsed { return parsed{it, f} }
 	texts := pipeline.Concat(
-		pipeline.AsyncJoin(quick, "parse", x.parse, found, parseOptions(parseQuick)),
-		pipeline.AsyncJoin(slow, "parse slow", x.parse, found, parseOptions(2*runtime.GOMAXPROCS(0))),
+		pipeline.AsyncJoin(quick, "parse", x.parse, found, x.parseOptions(parseQuick)),
+		pipeline.AsyncJoin(slow, "parse slow", x.parse, found, x.parseOptions(2*runtime.GOMAXPROCS(0))),
 	).Named("texts")
 	readable := pipeline.Filter(texts, func(p parsed) bool { return p.Finding.Outcome == read }).Named("readable")
 	unreadable := pipeline.Filter(texts, func(p parsed) bool { return p.Finding.Outcome != read }).Named("unreadable")
 	embedded := pipeline.AsyncBatchJoin(readable, "embed", x.embed, answered, pipeline.AsyncOptions[parsed, vectored]{
 		Workers:          runtime.GOMAXPROCS(0),
 		Batch:            embedDocuments,
-		Retries:          3,
+		Retries:          pipeline.Forever,
 		Priority:         func(p parsed) int { return urgency(p.Item.Backlog) },
 		ProvisionalAfter: provisionalAfter,
 		Provisional:      func(parsed) (v vectored, show bool) { return v, true },
@@ -163,11 +166,19 @@ func (x *Indexer) plan() {
 // answered is what the index is to show of a document that was read or refused.
 func answered(p parsed, v vectored) ready { return ready{p.Item, p.Finding, v} }
 
-func parseOptions(workers int) pipeline.AsyncOptions[item, finding] {
+// parseOptions never give up: what is wrong with a document is an answer, so an
+// error is a trouble that may pass. Documents of sources that are not there in
+// this run wait behind all others.
+func (x *Indexer) parseOptions(workers int) pipeline.AsyncOptions[item, finding] {
 	return pipeline.AsyncOptions[item, finding]{
-		Workers:  workers,
-		Retries:  3,
-		Priority: func(it item) int { return urgency(it.Backlog) },
+		Workers: workers,
+		Retries: pipeline.Forever,
+		Priority: func(it item) int {
+			if s := x.byName[it.Source]; s == nil || s.former {
+				return -1
+			}
+			return urgency(it.Backlog)
+		},
 	}
 }
 

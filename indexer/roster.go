@@ -60,43 +60,71 @@ func (x *Indexer) enrol(names []string) (former []string, err error) {
 	return former, nil
 }
 
-// formerSource stands for a source that is not configured any more. If others
-// are, its documents go; if none is, the collection is only being asked, and
-// they stay as they are.
-func formerSource(name string, keep bool) *source {
-	s := &source{name: name, kind: "former", pipeline: retired{keep}}
-	s.open = func(item) (parse.File, io.Closer, error) {
-		return parse.File{}, nil, errors.New("its source is not configured")
+// formerSource stands for a source that is not configured any more. If it is
+// withdrawn, its documents go; else they stay as they are and answer, and what
+// was under way waits for a run that has the source.
+func (x *Indexer) formerSource(name string, withdraw bool) *source {
+	s := &source{name: name, kind: "former", former: true, pipeline: kept{}}
+	if withdraw {
+		s.pipeline = withdrawn{x, name}
 	}
+	s.open = func(item) (parse.File, io.Closer, error) { return parse.File{}, nil, errNotHere }
 	s.standing = func() SourceStatus {
 		st := SourceStatus{Scanned: true}
-		if keep {
-			st.Trouble = "the source is not configured in this run"
+		if !withdraw {
+			st.Trouble = errNotHere.Error()
 		}
 		return st
 	}
 	return s
 }
 
-type retired struct{ keep bool }
+var errNotHere = errors.New("the source is not configured in this run")
+
+// kept is a former source whose documents stay.
+type kept struct{}
 
 // Run implements pipeline.Source.
-func (r retired) Run(ctx context.Context, in pipeline.Input[item]) error {
-	if r.keep {
-		return nil
-	}
-	var keys []pipeline.Key
+func (kept) Run(context.Context, pipeline.Input[item]) error { return nil }
+
+// withdrawn is a former source whose documents go, and with them all that it
+// knew: if it is configured again, it begins anew.
+type withdrawn struct {
+	x    *Indexer
+	name string
+}
+
+// Run implements pipeline.Source.
+func (w withdrawn) Run(ctx context.Context, in pipeline.Input[item]) error {
+	var rows, state []pipeline.Key
 	in.Rows(func(k pipeline.Key, _ item) bool {
-		keys = append(keys, k)
+		rows = append(rows, k)
 		return true
 	})
-	for i, k := range keys {
+	in.State(func(k pipeline.Key, _ []byte) bool {
+		state = append(state, k)
+		return true
+	})
+	if len(rows) > 0 {
+		w.x.log.Warn("a source is not configured any more: its documents are withdrawn", "source", w.name, "documents", len(rows))
+	}
+	// Positions first: whatever of the rows a crash leaves, the source would
+	// bring them again.
+	for _, k := range state {
+		in.Drop(k)
+	}
+	for i, k := range rows {
+		w.x.dropped(k)
 		in.Delete(k)
-		if (i+1)%refreshSlice == 0 || i+1 == len(keys) {
+		if (i+1)%refreshSlice == 0 {
 			if err := in.Commit(ctx, nil); err != nil {
 				return err
 			}
 		}
 	}
-	return nil
+	return in.Commit(ctx, func(uint64) {
+		if err := w.x.removeSpool(w.name); err != nil {
+			w.x.log.Warn("what a source had stored could not be removed", "source", w.name, "err", err)
+		}
+	})
 }

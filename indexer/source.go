@@ -2,11 +2,12 @@ package indexer
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 
 	"github.com/ragserver/ragserver/indexer/parse"
@@ -25,6 +26,7 @@ type source struct {
 	standing func() SourceStatus
 	inbox    *inbox // nil if callers do not write to it
 	spool    *spool // nil if its documents are not spooled
+	former   bool   // not configured in this run
 
 	mu      sync.Mutex
 	trouble error // as the source reported it
@@ -49,6 +51,18 @@ func (s *source) status() SourceStatus {
 
 func (x *Indexer) uploadsDir() string { return filepath.Join(x.dir, "uploads") }
 func (x *Indexer) spoolDir() string   { return filepath.Join(x.dir, "spool") }
+
+// spoolOf is where the bodies of a source's documents wait. A name may be
+// anything; a directory's may not.
+func (x *Indexer) spoolOf(source string) string {
+	dir := url.PathEscape(source)
+	if strings.Trim(dir, ".") == "" {
+		dir = "_" + dir
+	}
+	return filepath.Join(x.spoolDir(), dir)
+}
+
+func (x *Indexer) removeSpool(source string) error { return os.RemoveAll(x.spoolOf(source)) }
 
 // addSources makes the sources that o names, and the uploads.
 func (x *Indexer) addSources(o Options) error {
@@ -80,7 +94,7 @@ func (x *Indexer) addSources(o Options) error {
 		return err
 	}
 	for _, name := range former {
-		x.sources = append(x.sources, formerSource(name, len(o.Folders)+len(o.Topics) == 0))
+		x.sources = append(x.sources, x.formerSource(name, o.Withdraw))
 	}
 	x.byName = map[string]*source{}
 	for _, s := range x.sources {
@@ -117,7 +131,7 @@ func (x *Indexer) folder(f Folder) (*source, error) {
 func wrapFile(f fsio.File) item { return item{File: f} }
 
 func (x *Indexer) topic(t Topic) (*source, error) {
-	dir := filepath.Join(x.spoolDir(), t.Name)
+	dir := x.spoolOf(t.Name)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("indexer: creating the spool of topic %s: %w", t.Topic, err)
 	}
@@ -180,7 +194,7 @@ func (x *Indexer) uploaded() (*source, error) {
 func (x *Indexer) open(it item) (parse.File, io.Closer, error) {
 	s := x.byName[it.Source]
 	if s == nil {
-		return parse.File{}, nil, errors.New("its source is no longer configured")
+		return parse.File{}, nil, errNotHere
 	}
 	return s.open(it)
 }

@@ -17,17 +17,27 @@ import (
 
 // spool keeps the bodies of records until their documents have arrived: they
 // may be gone from the topic when the parser gets to them. Bodies are appended
-// to segments; a segment goes when nothing in it is waited for.
+// to segments; a segment goes when nothing in it is waited for. What was added
+// is in memory until flush, the only thing that can fail, has made it durable.
 type spool struct {
 	dir string
 
-	mu      sync.Mutex // guards all below
-	file    *os.File   // segment being written, nil if none
-	number  int
-	size    int64
+	mu      sync.Mutex              // guards all below
+	tails   []*tail                 // what is not written, by segment
+	file    *os.File                // of the last segment written, nil if none
+	written int                     // its number
+	number  int                     // of the segment that is added to
+	size    int64                   // of it, tails included
+	fresh   bool                    // the next body begins a segment of its own
 	waiting map[pipeline.Key]string // reference of each document not yet arrived
 	count   map[int]int             // of waiting, by segment
-	dirty   bool
+}
+
+// tail is the end of a segment that is not on the disk.
+type tail struct {
+	segment int
+	at      int64
+	data    []byte
 }
 
 // spoolSegment is the size in bytes at which a new segment begins.
@@ -36,7 +46,7 @@ const spoolSegment = 32 << 20
 // openSpool takes up the segments of an earlier run. Which bodies in them are
 // waited for is told by hold; sweep then removes the rest.
 func openSpool(dir string) (*spool, error) {
-	s := &spool{dir: dir, waiting: map[pipeline.Key]string{}, count: map[int]int{}}
+	s := &spool{dir: dir, fresh: true, waiting: map[pipeline.Key]string{}, count: map[int]int{}}
 	ns, err := s.segments()
 	if err != nil {
 		return nil, err
@@ -65,61 +75,74 @@ func (s *spool) segments() ([]int, error) {
 func (s *spool) path(n int) string { return filepath.Join(s.dir, fmt.Sprintf("%08d", n)) }
 
 // add appends the body of a document, in place of one that is still waited for,
-// and returns its reference. It is durable after flush.
-func (s *spool) add(k pipeline.Key, body []byte) (string, error) {
+// and returns its reference. It can be opened after flush.
+func (s *spool) add(k pipeline.Key, body []byte) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.file == nil || s.size >= spoolSegment {
-		if err := s.roll(); err != nil {
-			return "", err
-		}
+	if s.fresh || s.size >= spoolSegment {
+		s.number++
+		s.size, s.fresh = 0, false
 	}
-	at := s.size
-	n, err := s.file.WriteAt(body, at)
-	if err != nil {
-		return "", errors.Join(err, s.file.Truncate(at))
+	var t *tail
+	if n := len(s.tails); n > 0 && s.tails[n-1].segment == s.number {
+		t = s.tails[n-1]
+	} else {
+		t = &tail{segment: s.number, at: s.size}
+		s.tails = append(s.tails, t)
 	}
-	s.size += int64(n)
-	s.dirty = true
-	ref := fmt.Sprintf("%d.%d.%d", s.number, at, n)
+	t.data = append(t.data, body...)
+	ref := fmt.Sprintf("%d.%d.%d", s.number, s.size, len(body))
+	s.size += int64(len(body))
 	s.await(k, ref)
-	return ref, nil
+	return ref
 }
 
-func (s *spool) roll() error {
-	if err := s.sync(); err != nil {
-		return err
-	}
-	f, err := os.OpenFile(s.path(s.number+1), os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
-	if err != nil {
-		return err
-	}
-	if s.file != nil {
-		if err := s.file.Close(); err != nil {
-			return errors.Join(err, f.Close())
-		}
-	}
-	s.number++
-	s.file, s.size = f, 0
-	return durable.SyncDir(s.dir)
-}
-
-func (s *spool) sync() error {
-	if !s.dirty {
-		return nil
-	}
-	if err := s.file.Sync(); err != nil {
-		return err
-	}
-	s.dirty = false
-	return nil
-}
-
-// flush makes all that was added durable.
+// flush makes all that was added durable. If it fails, it can be called again.
 func (s *spool) flush() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.sync()
+	for len(s.tails) > 0 {
+		t := s.tails[0]
+		if t.segment == s.number || s.count[t.segment] > 0 {
+			if err := s.write(t); err != nil {
+				return fmt.Errorf("indexer: writing to the spool: %w", err)
+			}
+		}
+		s.tails = s.tails[1:]
+	}
+	return nil
+}
+
+func (s *spool) write(t *tail) error {
+	if s.file == nil || s.written != t.segment {
+		if err := s.begin(t.segment); err != nil {
+			return err
+		}
+	}
+	if _, err := s.file.WriteAt(t.data, t.at); err != nil {
+		return err
+	}
+	return s.file.Sync()
+}
+
+// begin makes the file of a segment.
+func (s *spool) begin(segment int) error {
+	f, err := os.OpenFile(s.path(segment), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return err
+	}
+	if err := durable.SyncDir(s.dir); err != nil {
+		return errors.Join(err, f.Close())
+	}
+	old, before := s.file, s.written
+	s.file, s.written = f, segment
+	if old != nil {
+		if s.count[before] == 0 {
+			s.remove(before)
+		}
+		_ = old.Close() // it has been synced
+	}
+	return nil
 }
 
 // errNoBody says that a body is no longer kept.
@@ -215,7 +238,7 @@ func (s *spool) sweep() error {
 // remove deletes a segment unless it is being written. One that cannot be
 // removed now goes at the next start.
 func (s *spool) remove(n int) {
-	if s.file == nil || n != s.number {
+	if (s.file == nil || n != s.written) && (s.fresh || n != s.number) {
 		_ = os.Remove(s.path(n))
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -19,8 +20,8 @@ func TestSpool(t *testing.T) {
 	key := func(n string) pipeline.Key { return pipeline.KeyOf(n) }
 	add := func(name, text string) string {
 		t.Helper()
-		ref, err := s.add(key(name), []byte(text))
-		if err != nil {
+		ref := s.add(key(name), []byte(text))
+		if err := s.flush(); err != nil {
 			t.Fatal(err)
 		}
 		return ref
@@ -43,9 +44,6 @@ func TestSpool(t *testing.T) {
 	c := add("c", "cherry") // in the next segment
 	if body(a) != "apple" || body(b) != "banana" || body(empty) != "" || len(body(big)) != spoolSegment || body(c) != "cherry" {
 		t.Error("bodies are not what was added")
-	}
-	if err := s.flush(); err != nil {
-		t.Fatal(err)
 	}
 	for _, n := range []string{"a", "empty", "big", "a", "a", "nobody"} { // releasing twice is once
 		s.release(key(n), "")
@@ -83,5 +81,49 @@ func TestSpool(t *testing.T) {
 		if _, _, err := s.open(bad); err == nil || errors.Is(err, errNoBody) {
 			t.Errorf("open(%q): %v", bad, err)
 		}
+	}
+}
+
+// What cannot be written waits in memory, and what nobody waits for any more is
+// not written.
+func TestSpoolOnFullDisk(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "spool")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	s, err := openSpool(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.close()
+	if err := os.Remove(dir); err != nil { // stands for a disk that takes nothing
+		t.Fatal(err)
+	}
+	a := s.add(pipeline.KeyOf("a"), []byte("apple"))
+	s.add(pipeline.KeyOf("big"), make([]byte, spoolSegment))
+	b := s.add(pipeline.KeyOf("b"), []byte("banana"))
+	s.release(pipeline.KeyOf("a"), "")
+	s.release(pipeline.KeyOf("big"), "")
+	for range 2 {
+		if err := s.flush(); err == nil {
+			t.Fatal("a spool without a directory was flushed")
+		}
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.flush(); err != nil {
+		t.Fatal(err)
+	}
+	r, c, err := s.open(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if text, err := io.ReadAll(r); err != nil || string(text) != "banana" {
+		t.Errorf("%q, %v", text, err)
+	}
+	if _, _, err := s.open(a); !errors.Is(err, errNoBody) {
+		t.Errorf("a segment that nobody waits for was written: %v", err)
 	}
 }

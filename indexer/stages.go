@@ -31,6 +31,10 @@ func (x *Indexer) parse(ctx context.Context, it item) (finding, error) {
 	f, c, err := x.read(ctx, it)
 	switch {
 	case err != nil:
+		if ctx.Err() == nil {
+			s.Reason = "waiting, it will be tried again: " + brief(err.Error())
+			x.board.move(s)
+		}
 		return finding{}, err
 	case f.Outcome == read:
 		s = x.underway(it, Embedding)
@@ -78,6 +82,9 @@ func (x *Indexer) read(ctx context.Context, it item) (f finding, c *index.Outlin
 	file, closer, err := x.open(it)
 	if errors.Is(err, errNoBody) {
 		return x.keep(it)
+	}
+	if errors.Is(err, errNotHere) {
+		return f, nil, err // a run that has the source will read it
 	}
 	if err != nil {
 		return refuse(failed, openReason(err))

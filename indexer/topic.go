@@ -16,7 +16,8 @@ import (
 
 // Topic is a Kafka topic whose records are documents: the record's key is the
 // document's path, a later record with the key replaces it, a tombstone deletes
-// it, headers are metadata.
+// it, headers are metadata. A record that is none of this is a document that
+// failed, with the reason.
 type Topic struct {
 	Name    string // of the source
 	Brokers []string
@@ -49,7 +50,7 @@ func (t Topic) source(s *spool, settings string) *kafkaio.Source[item] {
 	return &kafkaio.Source[item]{
 		Config: c,
 		Key:    func(r kafkaio.Record) pipeline.Key { return pipeline.KeyOf(t.Name, recordPath(r)) },
-		Decode: func(r kafkaio.Record) (item, error) { return t.item(s, r, settings) },
+		Decode: func(r kafkaio.Record) (item, error) { return t.item(s, r, settings), nil },
 		Flush:  s.flush,
 	}
 }
@@ -65,19 +66,33 @@ func recordPath(r kafkaio.Record) string {
 	return fmt.Sprintf("%x", r.Key)
 }
 
-func (t Topic) item(s *spool, r kafkaio.Record, settings string) (item, error) {
+// item is the document that a record is. One that is none is a document too,
+// whose Problem says why: it takes the place of what its key held before, as a
+// version of a file does that cannot be read.
+func (t Topic) item(s *spool, r kafkaio.Record, settings string) item {
 	it := item{
-		File:     fsio.File{Source: t.Name, Path: recordPath(r), Created: r.Time.UTC(), Modified: r.Time.UTC(), Seen: time.Now().UTC()},
+		File:     fsio.File{Source: t.Name, Path: recordPath(r), Size: int64(len(r.Value)), Created: r.Time.UTC(), Modified: r.Time.UTC(), Seen: time.Now().UTC()},
 		Settings: settings,
 	}
+	body, err := t.decode(r, &it)
+	if err != nil {
+		it.Problem = "record " + r.Place() + ": " + err.Error()
+		return it
+	}
+	it.Size, it.Body = int64(len(body)), s.add(it.key(), body)
+	return it
+}
+
+// decode takes out of a record what is to be read, and what is known of it.
+func (t Topic) decode(r kafkaio.Record, it *item) (body []byte, err error) {
 	meta := map[string]any{}
-	body := r.Value
+	body = r.Value
 	if t.JSON {
-		text, title, err := t.fields(r.Value, meta)
-		if err != nil {
-			return it, err
+		var text string
+		if text, it.Title, err = t.fields(r.Value, meta); err != nil {
+			return nil, err
 		}
-		body, it.Title = []byte(text), title
+		body = []byte(text)
 	}
 	for _, h := range r.Headers {
 		if utf8.Valid(h.Value) {
@@ -87,16 +102,11 @@ func (t Topic) item(s *spool, r kafkaio.Record, settings string) (item, error) {
 	if len(meta) > 0 {
 		b, err := json.Marshal(meta)
 		if err != nil {
-			return it, fmt.Errorf("its metadata: %w", err)
+			return nil, fmt.Errorf("its metadata: %w", err)
 		}
 		it.Fields = string(b)
 	}
-	it.Size = int64(len(body))
-	var err error
-	if it.Body, err = s.add(it.key(), body); err != nil {
-		return it, fmt.Errorf("storing it: %w", err)
-	}
-	return it, nil
+	return body, nil
 }
 
 // fields takes text and title out of a JSON value; what else is plain goes to

@@ -23,6 +23,7 @@ import (
 // parts are what a command works with: built in order, closed in the opposite
 // order.
 type parts struct {
+	purpose     purpose
 	log         *slog.Logger
 	models      map[string]answer.Model
 	parser      *parse.Pool
@@ -50,9 +51,19 @@ func newLog(c LogConfig, w io.Writer) *slog.Logger {
 	return slog.New(slog.NewTextHandler(w, o))
 }
 
+// purpose is what the parts are built for. To serve, the configuration says
+// which sources there are: what is indexed of others is withdrawn, unless it
+// names none. To ask, it says which ones to bring up to date first.
+type purpose bool
+
+const (
+	toAsk   purpose = false
+	toServe purpose = true
+)
+
 // build opens everything. The caller runs the collections and closes the parts.
-func build(ctx context.Context, c *Config, log *slog.Logger) (_ *parts, err error) {
-	p := &parts{log: log, models: map[string]answer.Model{}}
+func build(ctx context.Context, c *Config, what purpose, log *slog.Logger) (_ *parts, err error) {
+	p := &parts{purpose: what, log: log, models: map[string]answer.Model{}}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, p.close())
@@ -178,7 +189,10 @@ func (p *parts) open(ctx context.Context, c *Config, name string) (*collection, 
 	if len(c.Collections) > 1 {
 		log = log.With("collection", name)
 	}
-	o := indexer.Options{Dir: filepath.Join(c.Data, "collections", name), Space: space, Parser: p.parser, Log: log}
+	o := indexer.Options{
+		Dir: filepath.Join(c.Data, "collections", name), Space: space, Parser: p.parser, Log: log,
+		Withdraw: p.purpose == toServe && len(cc.Sources) > 0,
+	}
 	for _, s := range cc.Sources {
 		if s.Kafka != nil {
 			o.Topics = append(o.Topics, topicOf(s))
@@ -275,7 +289,7 @@ func (p *parts) run(ctx context.Context) error {
 // once runs the default collection while f works with it, as soon as it is in
 // step with its sources.
 func once(ctx context.Context, c *Config, stderr io.Writer, f func(context.Context, *collection) error) (err error) {
-	p, err := build(ctx, c, newLog(c.Log, stderr))
+	p, err := build(ctx, c, toAsk, newLog(c.Log, stderr))
 	if err != nil {
 		return err
 	}

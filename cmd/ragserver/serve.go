@@ -38,7 +38,7 @@ func serve(ctx context.Context, c *Config, stdout, stderr io.Writer) (err error)
 	}
 	defer ln.Close()
 
-	p, err := build(ctx, c, log)
+	p, err := build(ctx, c, toServe, log)
 	if err != nil {
 		return err
 	}
