@@ -5,8 +5,6 @@ import (
 	"crypto/rand"
 	"iter"
 	"net/http"
-	"regexp"
-	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -151,24 +149,16 @@ func cite(list []Source, d Details) *Cited {
 	return c
 }
 
-var mark = regexp.MustCompile(`\[(\d{1,4})\]`)
-
-// annotations finds the marks in a text.
+// annotations are the places of an answer's citations.
 func annotations(text string, list []Source) []Annotation {
 	out := []Annotation{}
 	at, runes := 0, 0
-	for _, m := range mark.FindAllStringSubmatchIndex(text, -1) {
-		n, _ := strconv.Atoi(text[m[2]:m[3]])
-		for _, src := range list {
-			if src.N != n {
-				continue
-			}
-			runes += utf8.RuneCountInString(text[at:m[0]])
-			at = m[0]
-			out = append(out, Annotation{Type: "url_citation",
-				URL: URLCitation{URL: src.URL, Title: src.Title, Start: runes, End: runes + m[1] - m[0]}})
-			break
-		}
+	for _, m := range answer.Marks(text, len(list)) {
+		src := list[m.N-1]
+		runes += utf8.RuneCountInString(text[at:m.Start])
+		at = m.Start
+		out = append(out, Annotation{Type: "url_citation",
+			URL: URLCitation{URL: src.URL, Title: src.Title, Start: runes, End: runes + m.End - m.Start}})
 	}
 	return out
 }

@@ -4,7 +4,10 @@
 // passages are retrieved, and the gate decides from them whether anything
 // relevant was found: if not, the answer says so, and no model is asked. A
 // model gets the passages numbered, as data, within its window; what it writes
-// is streamed, and every [n] in it is checked against the passages it was sent.
+// is streamed, and every [n] in it is checked against the passages it was sent:
+// a number up to 99 that no passage has is dropped, several of them in one
+// bracket get parentheses; [0], [2024] and what stands in code are text. Marks
+// finds the citations of a finished text.
 // Without a model, or when it fails, the answer is made of the passages' best
 // sentences, cited; Answer.Kind and Answer.Notices say which it is and why.
 //

@@ -179,7 +179,7 @@ func TestGenerated(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got.Text != "They have 28 days [1], some say 30 [2]." && got.Text != "They have 28 days [1], some say 30." {
+	if got.Text != "They have 28 days [1], some say 30 [2]." && got.Text != "They have 28 days [1], some say 30 (2,9)." {
 		t.Errorf("text %q", got.Text)
 	}
 	if got.Kind != Generated || got.Model != "m" || got.Finish != "stop" || got.Usage.Completion == 0 || got.Short != "28" {
@@ -218,6 +218,9 @@ func TestModelFails(t *testing.T) {
 		{"says it lacks the answer", []llmtest.Step{word("NO_"), word("ANSWER."), end}, Refused, languages()["en"].nothing, "", ""},
 		{"cites it", []llmtest.Step{word("[1"), word("] NO_ANSW"), word("ER"), end}, Refused, languages()["en"].nothing, "", ""},
 		{"a number alone", []llmtest.Step{word("2"), word("8"), end}, Generated, "28", Uncited, "cited none"},
+		{"code alone", []llmtest.Step{word("`make"), word(" build`"), end}, Generated, "`make build`", Uncited, "cited none"},
+		{"code that is cut off", []llmtest.Step{word("`make"), word(" b [1]")}, Extracted, extract, ModelFailed, "the answer was cut off"},
+		{"brackets that are no marks", []llmtest.Step{word("In [20"), word("24] it is `x[9]"), word("`, [0, 1] [1]"), end}, Generated, "In [2024] it is `x[9]`, [0, 1] [1]", "", ""},
 		{"in quotes", []llmtest.Step{word("`NO_ANSWER`"), end}, Refused, languages()["en"].nothing, "", ""},
 		{"cites nothing", []llmtest.Step{word("28 days."), end}, Generated, "28 days.", Uncited, "cited none"},
 	}

@@ -145,7 +145,7 @@ func (r *run) write(msgs []llm.Message, w *writer) error {
 			return err
 		}
 	}
-	return w.release()
+	return w.close()
 }
 
 // collect asks a model for a short text.
@@ -172,7 +172,8 @@ type writer struct {
 	run   *run
 	citer *citer
 	head  string // what came while that was unclear
-	begun bool   // a word was shown
+	clear bool
+	begun bool // a word was shown
 	lacks bool
 	sent  int
 }
@@ -181,14 +182,14 @@ type writer struct {
 const longestHead = 40
 
 func newWriter(r *run, sent int) *writer {
-	return &writer{run: r, sent: sent, citer: newCiter(func(n int) bool { return n >= 1 && n <= sent })}
+	return &writer{run: r, sent: sent, citer: newCiter(sent)}
 }
 
 func (w *writer) write(text string) error {
 	switch {
 	case w.lacks:
 		return nil
-	case !w.begun:
+	case !w.clear:
 		w.head += text
 		said := strings.TrimLeft(w.head, " \t\r\n\"'`*_.[]0123456789") // models cite even this
 		if strings.HasPrefix(said, lacking) {
@@ -205,7 +206,7 @@ func (w *writer) write(text string) error {
 
 // release shows what was held back, once it is clear.
 func (w *writer) release() error {
-	if w.lacks || w.begun {
+	if w.lacks || w.clear {
 		return nil
 	}
 	head := strings.TrimLeft(w.head, " \t\r\n")
@@ -213,7 +214,16 @@ func (w *writer) release() error {
 	if head == "" {
 		return nil
 	}
+	w.clear = true
 	return w.show(w.citer.Write(head))
+}
+
+// close shows what was held back to the end of what the model wrote.
+func (w *writer) close() error {
+	if err := w.release(); err != nil || w.lacks {
+		return err
+	}
+	return w.show(w.citer.Close())
 }
 
 func (w *writer) show(text string) error {
@@ -224,11 +234,11 @@ func (w *writer) show(text string) error {
 	return w.run.say(text)
 }
 
-// end shows the rest.
+// end ends a written answer.
 func (w *writer) end() error {
 	r := w.run
 	r.answer.Kind, r.answer.Model = Generated, r.model.name
-	return w.show(w.citer.Close())
+	return w.show(w.citer.Close()) // of a model that broke off
 }
 
 // finish shows the rest and marks what was cited.

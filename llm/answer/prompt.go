@@ -107,7 +107,7 @@ func passageText(n int, h index.Hit) string {
 
 var (
 	frame  = regexp.MustCompile(`(?i)<(\s*/?\s*passages?\b)`)
-	braces = regexp.MustCompile(`\[(\s*\d[\d\s,;–-]*)\]`)
+	braces = regexp.MustCompile(`\[\s*\d[\d\s,;–-]*\]`)
 )
 
 // fence keeps a text from opening or closing the frame of passages.
@@ -115,7 +115,18 @@ func fence(s string) string { return frame.ReplaceAllString(s, "&lt;$1") }
 
 // unmark turns numbers in brackets, as books and encyclopedias have them, into
 // numbers in parentheses: copied by the model, they would cite our passages.
-func unmark(s string) string { return braces.ReplaceAllString(s, "($1)") }
+// What is no mark, [0] and [2024], stays.
+func unmark(s string) string {
+	return braces.ReplaceAllStringFunc(s, func(in string) string {
+		inside := in[1 : len(in)-1]
+		for _, n := range numbers(inside) {
+			if n < 1 || n > plausible {
+				return in
+			}
+		}
+		return "(" + inside + ")"
+	})
+}
 
 // attribute makes a text fit between the quotes of the frame.
 func attribute(s string) string {

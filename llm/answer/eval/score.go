@@ -3,11 +3,10 @@ package eval
 import (
 	"fmt"
 	"math"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/ragserver/ragserver/llm/answer"
 )
@@ -42,7 +41,7 @@ func Judge(c Case, a answer.Answer) Score {
 	if s.Refused || len(c.Answers) == 0 {
 		return s
 	}
-	bare := strings.TrimSpace(mark.ReplaceAllString(a.Text, ""))
+	bare := unmarked(a.Text)
 	short := bare
 	if a.Kind == answer.Extracted && a.Short != "" {
 		short = a.Short
@@ -50,6 +49,20 @@ func Judge(c Case, a answer.Answer) Score {
 	s.Exact, s.F1 = ExactMatch(short, c.Answers), F1(short, c.Answers)
 	s.Contained, s.Sentence = Contains(bare, c.Answers), Contains(a.Best, c.Answers)
 	return s
+}
+
+// marks finds what looks like a citation, valid or not.
+func marks(text string) []answer.Mark { return answer.Marks(text, 99) }
+
+func unmarked(text string) string {
+	var b strings.Builder
+	at := 0
+	for _, m := range marks(text) {
+		b.WriteString(strings.TrimRightFunc(text[at:m.Start], unicode.IsSpace))
+		at = m.End
+	}
+	b.WriteString(text[at:])
+	return strings.TrimSpace(b.String())
 }
 
 // retrieval ranks the documents by their first passage.
@@ -96,8 +109,6 @@ func (s *Score) retrieval(a answer.Answer) {
 	}
 }
 
-var mark = regexp.MustCompile(`\s*\[(\d+)\]`)
-
 func (s *Score) citations(a answer.Answer) {
 	byN := map[int]answer.Source{}
 	for _, src := range a.Sources {
@@ -107,20 +118,19 @@ func (s *Score) citations(a answer.Answer) {
 		}
 	}
 	from := 0
-	for _, m := range mark.FindAllStringSubmatchIndex(a.Text, -1) {
-		n, _ := strconv.Atoi(a.Text[m[2]:m[3]])
-		src, known := byN[n]
+	for _, m := range marks(a.Text) {
+		src, known := byN[m.N]
 		s.Marks++
 		if known && src.Cited {
 			s.ValidMarks++
 		}
 		if a.Kind == answer.Extracted {
 			s.Quotes++
-			if known && quoted(a.Text[from:m[0]], src.Hit.Text) {
+			if known && quoted(a.Text[from:m.Start], src.Hit.Text) {
 				s.TrueQuotes++
 			}
 		}
-		from = m[1]
+		from = m.End
 	}
 }
 

@@ -8,10 +8,9 @@ describe('place', () => {
   it.each([
     ['a [1].', `a${m(1)}.`],
     ['a[1][2] b', `a${m(1)}${m(2)} b`],
-    ['a [1, 3; 2]', `a${m(1, 3, 2)}`],
-    ['a [1, 9]', `a${m(1)}`], // what is not known is left out
+    ['the interval [1, 3], [0, 1]', 'the interval [1, 3], [0, 1]'], // the server writes one number a mark
     ['array[0] and [12]', 'array[0] and [12]'], // no sources: brackets are brackets
-    ['[x] [1a] [ 1 ] []', '[x] [1a] [ 1 ] []'],
+    ['[x] [1a] [ 1 ] [] [01] [2024]', '[x] [1a] [ 1 ] [] [01] [2024]'],
     ['[1](http://x)', `${m(1)}(http://x)`],
     ['[1]: http://x', `${m(1)}: http://x`],
     [`forged ${open}3${close} mark`, 'forged 3 mark'],
@@ -22,12 +21,12 @@ describe('place', () => {
 
 describe('withoutTail', () => {
   it.each([
-    ['text [', 'text'], ['text [1', 'text'], ['text [12', 'text'], ['text [1,', 'text'], ['text [1, 2', 'text'],
+    ['text [', 'text'], ['text [1', 'text'], ['text [12', 'text'], ['text [1,', 'text [1,'], ['text [0', 'text [0'],
     ['text [1]', 'text [1]'], ['text [1][', 'text [1]'], ['text [a', 'text [a'], ['a [b](c', 'a [b](c'], ['', ''],
   ])('%j', (text, want) => expect(withoutTail(text)).toBe(want));
 
   it('never shows a piece of a mark while text arrives letter by letter', () => {
-    const whole = 'First [1], then [2][3]. Last [1, 6].';
+    const whole = 'First [1], then [2][3]. Last [1][6].';
     for (let i = 0; i <= whole.length; i++) {
       expect(place(withoutTail(whole.slice(0, i)), known)).not.toMatch(/\[/);
     }
@@ -41,11 +40,16 @@ it('split cuts at marks', () => {
 });
 
 it('cited lists known numbers once, in order', () => {
-  expect(cited('a [3] b [1, 3] c [9] d [0]', known)).toEqual([3, 1]);
+  expect(cited('a [3] b [1][3] c [9] d [0] `x[2]`', known)).toEqual([3, 1]);
 });
 
 it('withoutMarks leaves the words', () => {
-  expect(withoutMarks('The rent [1] is due [2, 3].')).toBe('The rent is due.');
+  expect(withoutMarks('The rent [1] is due [2][3].')).toBe('The rent is due.');
+});
+
+it.each(['`a[1]` and ``b`[2]``', '```go\nx[1]\n```', '> ~~~\n> x[1]\n> ~~~', '```\nnever closed[1]', 'x[0], [2024]'])('withoutMarks leaves %j', (text) => {
+  expect(withoutMarks(`So [1]:\n${text}`)).toBe(`So:\n${text}`);
+  expect(withoutMarks(`${text}\n\nend.`)).toBe(`${text}\n\nend.`);
 });
 
 describe('withReferences', () => {

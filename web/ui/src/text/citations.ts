@@ -1,4 +1,6 @@
-// Citation marks: [n] in an answer refers to source n.
+// Citation marks: [n] in an answer refers to source n. The server writes one
+// number a mark and leaves no number that stands for no source; [0], [2024] and
+// what stands in code are text.
 //
 // Before Markdown is read, marks are replaced by characters of the private use
 // area, so that "[1](see below)" does not become a link and "[1]: …" no
@@ -10,11 +12,12 @@ export const passageStart = '\uE0F2';
 export const passageEnd = '\uE0F3';
 
 const reserved = /[\uE0F0-\uE0F3]/g;
-const marks = /\[(\d{1,3}(?:[ \t]*[,;][ \t]*\d{1,3})*)\]/g;
+const marks = /\[([1-9]\d{0,2})\]/g;
 const spacedMarks = new RegExp('[ \\t]*' + marks.source, 'g'); // a mark stands close to what it supports
 const placed = /\uE0F0(\d{1,3})\uE0F1/g;
-// What may still become a mark: "[", "[1", "[1, ", also after a whole mark.
-const tail = /[ \t]*\[(?:\d{1,3}(?:[ \t]*[,;][ \t]*\d{0,3})*)?[ \t]*$/;
+// What may still become a mark: "[", "[1".
+const tail = /[ \t]*\[(?:[1-9]\d{0,2})?$/;
+const code = /^[ \t>]*(```+|~~~+)[^\n]*\n(?:[^]*?\n[ \t>]*\1[`~]*[ \t]*$|[^]*)|(?<!`)(`+)(?!`)[^\n]*?(?<!`)\2(?!`)/gm;
 
 /** Removes the characters that this page gives a meaning. */
 export function withoutReserved(text: string): string {
@@ -23,14 +26,7 @@ export function withoutReserved(text: string): string {
 
 /** Replaces the marks of known sources; other brackets stay what they are. */
 export function place(text: string, known: (n: number) => boolean): string {
-  return withoutReserved(text).replace(spacedMarks, (whole, list: string) => {
-    const ns = list.split(/[,;]/).map((s) => Number(s.trim()));
-    if (!ns.some(known)) return whole;
-    return ns
-      .filter(known)
-      .map((n) => open + n + close)
-      .join('');
-  });
+  return withoutReserved(text).replace(spacedMarks, (whole, n: string) => (known(Number(n)) ? open + n + close : whole));
 }
 
 /** Hides an incomplete mark at the end of text that is still being written. */
@@ -56,20 +52,29 @@ export function split(text: string): (string | number)[] {
   return parts;
 }
 
+/** The parts of a text by turns: outside of code, code, outside of it, … */
+function byCode(text: string): string[] {
+  const parts: string[] = [];
+  let at = 0;
+  for (const m of text.matchAll(code)) {
+    parts.push(text.slice(at, m.index), m[0]);
+    at = m.index + m[0].length;
+  }
+  return [...parts, text.slice(at)];
+}
+
 /** The answer without its marks: what a follow-up question needs of it. */
 export function withoutMarks(text: string): string {
-  return text.replace(spacedMarks, '');
+  return byCode(text).map((part, i) => (i % 2 ? part : part.replace(spacedMarks, ''))).join('');
 }
 
 /** The numbers of known sources an answer cites, in the order they come. */
 export function cited(text: string, known: (n: number) => boolean): number[] {
   const ns = new Set<number>();
-  for (const m of text.matchAll(marks)) {
-    for (const s of m[1]!.split(/[,;]/)) {
-      const n = Number(s.trim());
-      if (known(n)) ns.add(n);
-    }
-  }
+  byCode(text).forEach((part, i) => {
+    if (i % 2) return;
+    for (const m of part.matchAll(marks)) if (known(Number(m[1]))) ns.add(Number(m[1]));
+  });
   return [...ns];
 }
 
