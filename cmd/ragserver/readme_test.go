@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"io/fs"
 	"net/http"
 	"os"
 	"os/exec"
@@ -156,24 +157,97 @@ func TestReadmeConfiguration(t *testing.T) {
 	}
 }
 
-// runLine runs a line until it gives what it should: an answer with a source, or
-// hits. What was just written takes a moment.
+// facts are what the answer to a question holds that the README or
+// examples/README.md asks, by what stands in the question.
+var facts = map[string][]string{
+	"annual leave":  {"28 days", "leave.md"},
+	"E-21":          {"speed sensor", "tickets.jsonl"},
+	"notice period": {"nine months", "workshop-lease.pdf"},
+	"canteen":       {"11:30", "canteen.md"},
+	"Hotel":         {"München und Zürich bis 160 Euro", "reisekosten.md"},
+	"Lübeck":        {"14 March 2027", "Mei Lin", "2026-10-06-team.md"},
+	"Bremen":        {"until 13:00", "opening-hours.tsv"},
+	"Garantie":      {"zehn Jahre", "garantie.docx"},
+	"certificate":   {"pay-gw-02", "incident-2026-03-12.txt"},
+	"boiling point": {"I found nothing"},
+	"unused days":   {"31 March"},
+	"who leads":     {"Mei Lin leads"},
+}
+
+// factsOf returns what must stand in the answer to a line.
+func factsOf(t *testing.T, line string) (want []string) {
+	t.Helper()
+	line = strings.ReplaceAll(line, "+", " ")
+	for part, fact := range facts {
+		if strings.Contains(line, part) {
+			want = append(want, fact...)
+		}
+	}
+	if want == nil {
+		t.Fatalf("it is not known what is to be the answer to %s", line)
+	}
+	return want
+}
+
+// runLine runs a line until its answer holds what it should. What was just
+// written takes a moment.
 func runLine(t *testing.T, ctx context.Context, dir, line string) {
 	t.Helper()
-	want := map[bool]string{true: `"n":1`, false: "[1]"}[strings.Contains(line, "curl")]
-	var out []byte
+	var want []string
+	if !strings.HasPrefix(line, "echo") {
+		want = factsOf(t, line)
+	}
 	for end := time.Now().Add(eventually); ; <-time.After(50 * time.Millisecond) {
 		cmd := exec.CommandContext(ctx, "sh", "-c", line)
 		cmd.Dir = dir
-		var err error
-		if out, err = cmd.Output(); err != nil {
+		out, err := cmd.Output()
+		if err != nil {
 			t.Fatalf("%s: %v", line, err)
 		}
-		if strings.HasPrefix(line, "echo") || strings.Contains(string(out), want) {
+		missing := slices.DeleteFunc(slices.Clone(want), func(fact string) bool { return strings.Contains(string(out), fact) })
+		if len(missing) == 0 {
 			return
 		}
 		if time.Now().After(end) {
-			t.Fatalf("%s: no %s in\n%s", line, want, out)
+			t.Fatalf("%s: no %q in\n%s", line, missing, out)
+		}
+	}
+}
+
+// TestExampleDocuments asks the questions that examples/README.md says the
+// example documents answer, and the one that they do not.
+func TestExampleDocuments(t *testing.T) {
+	text := repoFile(t, "examples/README.md")
+	var files, formats = 0, map[string]bool{}
+	docs := filepath.Join("..", "..", "examples", "docs")
+	err := filepath.WalkDir(docs, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() {
+			files++
+			formats[filepath.Ext(path)] = true
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	flat := strings.Join(strings.Fields(text), " ")
+	if files != 12 || len(formats) != 9 || !strings.Contains(flat, "A dozen invented documents") || !strings.Contains(flat, "in nine formats") {
+		t.Errorf("there are %d documents in %d formats", files, len(formats))
+	}
+	questions := regexp.MustCompile(`(?:\n- |: )([^\n:]+\?)`).FindAllStringSubmatch(text, -1)
+	if len(questions) < 8 {
+		t.Errorf("only %d questions were found", len(questions))
+	}
+	exe, data := buildBinary(t), filepath.Join(t.TempDir(), "data")
+	for _, m := range questions {
+		out, err := exec.Command(exe, "ask", m[1], "--data", data, docs).Output()
+		if err != nil {
+			t.Fatalf("%s: %v", m[1], err)
+		}
+		for _, fact := range factsOf(t, m[1]) {
+			if !strings.Contains(string(out), fact) {
+				t.Errorf("%s: no %q in\n%s", m[1], fact, out)
+			}
 		}
 	}
 }
