@@ -202,13 +202,60 @@ func TestOpenAICitations(t *testing.T) {
 			}
 		}
 	}
+	type span struct {
+		Start, End int
+		Text       string
+		Documents  []string `json:"document_ids"`
+	}
+	checkSpans := func(t *testing.T, text string, got []span, sources []Source) {
+		t.Helper()
+		runes := []rune(text)
+		if len(got) != 2 {
+			t.Fatalf("%d spans of %q", len(got), text)
+		}
+		for i, p := range got {
+			if string(runes[p.Start:p.End]) != p.Text || strings.Contains(p.Text, "[") || len(p.Documents) != 1 || p.Documents[0] != sources[i].Document {
+				t.Errorf("%q: %+v", text, p)
+			}
+		}
+	}
 	type side struct {
 		Citations []string
+		Sources   []struct {
+			Source    struct{ ID, Name, URL string }
+			Document  []string
+			Metadata  []struct{ Source, Name string }
+			Distances []float64
+		}
+		Resources []struct {
+			Position int
+			Dataset  string `json:"dataset_name"`
+			Document string `json:"document_id"`
+			Name     string `json:"document_name"`
+			Segment  string `json:"segment_id"`
+			Score    float64
+			Content  string
+		} `json:"retriever_resources"`
 		Results   []struct{ Title, URL, Date, Snippet string } `json:"search_results"`
 		Ragserver struct {
 			Kind    string
 			Epoch   uint64
 			Sources []Source
+		}
+	}
+	checkSide := func(t *testing.T, out side) {
+		t.Helper()
+		all := out.Ragserver.Sources
+		if len(all) < 3 || len(out.Citations) != len(all) || len(out.Results) != len(all) || len(out.Sources) != len(all) || len(out.Resources) != len(all) {
+			t.Fatalf("%+v", out)
+		}
+		for i, src := range all {
+			if e := out.Sources[i]; e.Source.ID != src.Document || e.Source.URL != src.URL || e.Source.Name != src.Title || e.Document[0] != src.Text || e.Metadata[0].Source != src.URL || e.Distances[0] != src.Score {
+				t.Errorf("%+v", e)
+			}
+			if r := out.Resources[i]; r.Position != i+1 || r.Dataset != "default" || r.Document != src.Document || r.Name != src.Title || r.Segment != src.Chunk || r.Content != src.Text || r.Score != src.Score {
+				t.Errorf("%+v", r)
+			}
 		}
 	}
 	t.Run("whole", func(t *testing.T) {
@@ -219,6 +266,7 @@ func TestOpenAICitations(t *testing.T) {
 				Message struct {
 					Content     string
 					Annotations []citation
+					Citations   []span
 				}
 			}
 		}
@@ -226,6 +274,8 @@ func TestOpenAICitations(t *testing.T) {
 			t.Fatal(err)
 		}
 		check(t, out.Choices[0].Message.Content, out.Choices[0].Message.Annotations, out.Citations)
+		checkSpans(t, out.Choices[0].Message.Content, out.Choices[0].Message.Citations, out.Ragserver.Sources)
+		checkSide(t, out.side)
 		if len(out.Citations) != len(out.Results) || len(out.Ragserver.Sources) != len(out.Citations) || out.Ragserver.Kind != "extractive" || out.Ragserver.Epoch != 3 ||
 			!out.Ragserver.Sources[0].Cited || out.Results[0].Snippet == "" || out.Results[0].Date == "" {
 			t.Errorf("%+v", out)
@@ -244,12 +294,14 @@ func TestOpenAICitations(t *testing.T) {
 				Delta struct {
 					Role, Content string
 					Annotations   []citation
+					Citations     []span
 				}
 				Finish *string `json:"finish_reason"`
 			}
 		}
 		var text string
 		var found []citation
+		var supported []span
 		var first, last chunk
 		for i, m := range ms[:len(ms)-1] {
 			var k chunk
@@ -261,6 +313,7 @@ func TestOpenAICitations(t *testing.T) {
 			}
 			text += k.Choices[0].Delta.Content
 			found = append(found, k.Choices[0].Delta.Annotations...)
+			supported = append(supported, k.Choices[0].Delta.Citations...)
 			if i == 0 {
 				first = k
 			}
@@ -273,6 +326,8 @@ func TestOpenAICitations(t *testing.T) {
 			t.Errorf("first %+v, last %+v", first, last)
 		}
 		check(t, text, found, first.Citations)
+		checkSpans(t, text, supported, last.Ragserver.Sources)
+		checkSide(t, last.side)
 	})
 	t.Run("public address", func(t *testing.T) {
 		_, s := newServer(t, func(o *Options) { o.URL = "https://rag.example/base/" })
@@ -310,6 +365,8 @@ func TestOpenAIBadRequests(t *testing.T) {
 		{"long", "/v1/chat/completions", `{"model":"rag","messages":[{"role":"user","content":"` + strings.Repeat("a", 256<<10+1) + `"}]}`, 400, "context_length_exceeded", "messages"},
 		{"too large", "/v1/chat/completions", strings.Repeat(" ", 8<<20+1), 413, "too_large", ""},
 		{"embedding tokens", "/v1/embeddings", `{"model":"letters","input":[1,2]}`, 400, "bad_request", "input"},
+		{"documents brought along", "/v1/chat/completions", `{"model":"rag","documents":[{"text":"x"}],` + say + `}`, 400, "bad_request", "documents"},
+		{"reranking", "/v1/rerank", `{"model":"rag","query":"x","documents":["a"]}`, 404, "no_reranker", ""},
 		{"embedding token lists", "/v1/embeddings", `{"model":"letters","input":[[1,2],[3]]}`, 400, "bad_request", "input"},
 		{"embedding nothing", "/v1/embeddings", `{"model":"letters"}`, 400, "missing_field", "input"},
 		{"embedding empty", "/v1/embeddings", `{"model":"letters","input":[""]}`, 400, "bad_request", "input"},
@@ -343,6 +400,16 @@ func TestOpenAIBadRequests(t *testing.T) {
 	}
 	if w := call(t, s, "POST", "/v1/chat/completions", `{"model":"rag","tools":[{}],"response_format":{"type":"text"},"metadata":{"a":"b"},"logit_bias":null,"max_tokens":9,`+say+`}`); w.Code != 200 || e.asked.Generate.MaxTokens != 9 {
 		t.Errorf("unknown fields: %d %s", w.Code, w.Body)
+	}
+}
+
+// The refusal of tokens names what to set in the client that sends them.
+func TestEmbeddingsOfTokens(t *testing.T) {
+	_, s := newServer(t)
+	for _, input := range []string{"[1,2]", "[[1,2],[3]]", "[[]]"} {
+		if w := call(t, s, "POST", "/v1/embeddings", `{"model":"rag","input":`+input+`}`); w.Code != 400 || !strings.Contains(w.Body.String(), "check_embedding_ctx_length=False") {
+			t.Errorf("%s: %d %s", input, w.Code, w.Body)
+		}
 	}
 }
 

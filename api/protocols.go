@@ -75,7 +75,8 @@ func (s *Server) openAISources(r *http.Request, collection string, in []answer.S
 	for i := range list {
 		src := &list[i]
 		src.URL = base + src.URL
-		out[i] = openai.Source{N: src.N, Cited: src.Cited, URL: src.URL, Title: src.Title, Text: src.Text, Full: src}
+		out[i] = openai.Source{N: src.N, Cited: src.Cited, Document: src.Document, Chunk: src.Chunk, URL: src.URL, Title: src.Title,
+			Path: src.Path, Page: src.Page, Text: src.Text, Score: src.Score, Full: src}
 		if src.Modified != nil {
 			out[i].Date = src.Modified.Format(time.RFC3339)
 		}

@@ -57,6 +57,7 @@ func (s *Server) routes() routes {
 	all.openai = []route{
 		{"POST", "/v1/chat/completions", Ask, g.asks, long, o.Chat, nil},
 		{"POST", "/v1/embeddings", Ask, g.searches, normal, o.Embeddings, nil},
+		{"POST", "/v1/rerank", Ask, nil, quick, o.Rerank, nil},
 		{"GET", "/v1/models", Ask, nil, quick, o.ListModels, nil},
 		{"GET", "/v1/models/*", Ask, nil, quick, o.GetModel, nil},
 	}

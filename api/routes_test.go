@@ -62,6 +62,7 @@ var samples = map[string]sample{
 	"GET /api/stats":                         {target: "/api/stats?plan=true"},
 	"POST /v1/chat/completions":              {target: "/v1/chat/completions", body: map[string]any{"model": "rag", "messages": hello}, required: []string{"model", "messages"}, numbers: []string{"max_tokens"}},
 	"POST /v1/embeddings":                    {target: "/v1/embeddings", body: map[string]any{"model": "rag", "input": "a"}, required: []string{"model", "input"}, numbers: []string{"dimensions"}},
+	"POST /v1/rerank":                        {target: "/v1/rerank", raw: `{"query":"gift","documents":["a"]}`, status: 404},
 	"GET /v1/models":                         {target: "/v1/models"},
 	"GET /v1/models/*":                       {target: "/v1/models/rag"},
 	"GET /v1/retrieve":                       {target: "/v1/retrieve?query=gift&k=2&metadata_filter=team+%3D%3D+'legal'&filepath_globpattern=*.md", required: []string{"query", "k"}, numbers: []string{"k"}, filters: []string{"metadata_filter"}, globs: []string{"filepath_globpattern"}},

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"iter"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -78,7 +79,7 @@ func (s *Server) fromDocuments(r *http.Request, c *Collection, q answer.Question
 			case e.Sources != nil:
 				var list []Source
 				if list, err = s.Sources(r, c.Name, e.Sources.Sources); err == nil {
-					out.sources = cite(list, Details{Epoch: e.Sources.Epoch, Query: e.Sources.Query})
+					out.sources = brief(list, Details{Epoch: e.Sources.Epoch, Query: e.Sources.Query})
 				}
 			case e.Done != nil:
 				a := e.Done
@@ -102,7 +103,7 @@ func (s *Server) end(r *http.Request, c *Collection, a *answer.Answer) (*end, er
 	for _, n := range a.Notices {
 		d.Notices = append(d.Notices, Notice(n))
 	}
-	return &end{text: a.Text, finish: a.Finish, usage: a.Usage, list: list, cited: cite(list, d)}, err
+	return &end{text: a.Text, finish: a.Finish, usage: a.Usage, list: list, cited: inFull(c.Name, list, d)}, err
 }
 
 func (s *Server) directly(ctx context.Context, m llm.Model, req *chatRequest) iter.Seq2[event, error] {
@@ -134,7 +135,8 @@ func (s *Server) directly(ctx context.Context, m llm.Model, req *chatRequest) it
 // maxSnippet is how much of a passage a search result shows, in code points.
 const maxSnippet = 300
 
-func cite(list []Source, d Details) *Cited {
+// brief is what can be said of an answer before it is written.
+func brief(list []Source, d Details) *Cited {
 	c := &Cited{Ragserver: &d}
 	d.Sources = make([]any, len(list))
 	for i, src := range list {
@@ -149,6 +151,22 @@ func cite(list []Source, d Details) *Cited {
 	return c
 }
 
+// inFull is what stands beside a whole answer.
+func inFull(collection string, list []Source, d Details) *Cited {
+	c := brief(list, d)
+	for _, src := range list {
+		c.Sources = append(c.Sources, SourceEvent{
+			Source:    EventSource{ID: src.Document, Name: src.Title, URL: src.URL},
+			Document:  []string{src.Text},
+			Metadata:  []EventMetadata{{Source: src.URL, Name: src.Title, Page: src.Page}},
+			Distances: []float64{src.Score},
+		})
+		c.Resources = append(c.Resources, Resource{Position: src.N, DatasetID: collection, DatasetName: collection,
+			DocumentID: src.Document, DocumentName: src.Title, SegmentID: src.Chunk, Score: src.Score, Content: src.Text})
+	}
+	return c
+}
+
 // annotations are the places of an answer's citations.
 func annotations(text string, list []Source) []Annotation {
 	out := []Annotation{}
@@ -159,6 +177,32 @@ func annotations(text string, list []Source) []Annotation {
 		at = m.Start
 		out = append(out, Annotation{Type: "url_citation",
 			URL: URLCitation{URL: src.URL, Title: src.Title, Start: runes, End: runes + m.End - m.Start}})
+	}
+	return out
+}
+
+// spans are the parts of an answer with the documents that support them: what
+// stands before marks, back to the marks before or the beginning of the line.
+func spans(text string, list []Source) []Span {
+	var out []Span
+	at, runes := 0, 0 // of what is behind the last mark
+	for _, m := range answer.Marks(text, len(list)) {
+		document := list[m.N-1].Document
+		between := text[at:m.Start]
+		said := between[strings.LastIndexByte(between, '\n')+1:]
+		said = strings.TrimLeft(said, " \t.,;:!?。，；：！？#>*-")
+		start := runes + utf8.RuneCountInString(between) - utf8.RuneCountInString(said)
+		said = strings.TrimRight(said, " \t")
+		switch {
+		case said != "":
+			out = append(out, Span{Start: start, End: start + utf8.RuneCountInString(said), Text: said, Documents: []string{document}})
+		case len(out) > 0:
+			if last := &out[len(out)-1]; !slices.Contains(last.Documents, document) {
+				last.Documents = append(last.Documents, document)
+			}
+		}
+		runes += utf8.RuneCountInString(text[at:m.End])
+		at = m.End
 	}
 	return out
 }
@@ -190,7 +234,7 @@ func (c *chat) whole(w http.ResponseWriter, r *http.Request, events iter.Seq2[ev
 		return reply.JSON(w, r, http.StatusOK, Completion{
 			ID: c.id, Object: "chat.completion", Created: c.created, Model: c.req.Model,
 			Choices: []Choice{{FinishReason: finish(e.done.finish),
-				Message: Message{Role: "assistant", Content: e.done.text, Annotations: annotations(e.done.text, e.done.list)}}},
+				Message: Message{Role: "assistant", Content: e.done.text, Annotations: annotations(e.done.text, e.done.list), Citations: spans(e.done.text, e.done.list)}}},
 			Usage: usage(e.done.usage), Cited: e.done.cited,
 		})
 	}
@@ -255,7 +299,7 @@ func (c *chat) chunks(ctx context.Context, stream *sse.Stream, events iter.Seq2[
 
 func (c *chat) end(stream *sse.Stream, text string, e *end) error {
 	if a := annotations(text, e.list); len(a) > 0 {
-		if err := c.send(stream, Delta{Annotations: a}, nil, nil); err != nil {
+		if err := c.send(stream, Delta{Annotations: a, Citations: spans(text, e.list)}, nil, nil); err != nil {
 			return err
 		}
 	}

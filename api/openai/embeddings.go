@@ -129,7 +129,7 @@ func (req *embeddingsRequest) texts(space indexer.Space) ([]string, error) {
 	default:
 		if err := json.Unmarshal(req.Input, &list); err != nil {
 			if tokens(req.Input) {
-				return nil, fault.Bad("input", "`input` has token numbers, which mean nothing without the tokenizer that made them; send the text itself (in LangChain: check_embedding_ctx_length=False)")
+				return nil, fault.Bad("input", "`input` has token numbers, which are no text without the tokenizer that made them; send the text itself. With LangChain: OpenAIEmbeddings(..., check_embedding_ctx_length=False)")
 			}
 			return nil, fault.Bad("input", "`input` must be a string or an array of strings")
 		}

@@ -7,11 +7,48 @@
 // configuration answers under its own name without looking at the documents,
 // for the titles and tags that chat programs ask for.
 //
-// Citations come in every shape that clients are known to read, made of one
-// record: marks [n] in the text, annotations of type url_citation with the
-// marks' places, citations and search_results beside the choices, and our own
-// ragserver.sources. A stream has the sources in its first chunk, before the
-// first word, and the annotations in the last but one.
+// # Citations
+//
+// They come in every shape that clients are known to read, made of one record;
+// offsets count code points of the whole text, URLs lead to the passage in this
+// server's page.
+//
+//   - marks [n] in the text, for people
+//   - message.annotations, type url_citation with the marks' places: OpenAI's
+//     SDKs, LiteLLM, Open WebUI
+//   - message.citations, the span of text that a group of marks supports with its
+//     document_ids: programs written for Cohere
+//   - citations (URLs) and search_results beside the choices: programs written for
+//     Perplexity
+//   - sources beside the choices, each the data of an event "source" of Open
+//     WebUI, for its pipes and tools to pass on
+//   - retriever_resources beside the choices: programs written for Dify
+//   - ragserver.sources, our own, with everything
+//
+// A stream has citations, search_results and ragserver in its first chunk, before
+// the first word; annotations and message citations in the last delta; and all of
+// what stands beside the choices in the chunk with the finish_reason.
+//
+// There are no annotations of type file_citation: OpenAI's chat completions know
+// none (they belong to its Responses API, which is not served), and its SDKs read
+// url_citation of each annotation unasked. The file is in ragserver.sources.
+//
+// # What is not served
+//
+// /v1/embeddings takes texts and refuses token numbers, which LangChain's
+// OpenAIEmbeddings sends by default: without knowing the tokenizer that made them
+// they are not the text, and a wrong guess would be a vector of another text with
+// no sign of it. The error names the setting, check_embedding_ctx_length=False.
+//
+// /v1/rerank answers 404 and says why: what clients expect of it is a model that
+// reads query and text together. This server has none, and an order by its
+// embedder's cosines would be worse than the one its own search gives, which
+// weighs words and vectors and is there under /api/search and /v1/retrieve.
+//
+// documents in a chat request (Cohere's way to bring passages along) are refused
+// rather than passed over: answers come from the collection.
+//
+// # Ends
 //
 // finish_reason is "stop" for a whole answer and "length" for one that reached
 // the caller's max_tokens. An answer that the model broke off is neither, and a
@@ -49,13 +86,16 @@ type Collection struct {
 
 // Source is a passage as replies name it.
 type Source struct {
-	N     int
-	Cited bool
-	URL   string // absolute
-	Title string
-	Text  string
-	Date  string // RFC 3339, "" if unknown
-	Full  any    // the native API's record
+	N               int
+	Cited           bool
+	Document, Chunk string // ids
+	URL             string // absolute
+	Title, Path     string
+	Page            int // 0 if it has none
+	Text            string
+	Score           float64
+	Date            string // RFC 3339, "" if unknown
+	Full            any    // the native API's record
 }
 
 // Server answers the protocol's routes.
@@ -171,6 +211,12 @@ type Model struct {
 type ModelList struct {
 	Object string  `json:"object"`
 	Data   []Model `json:"data"`
+}
+
+// Rerank answers POST /v1/rerank: there is no reranker.
+func (s *Server) Rerank(http.ResponseWriter, *http.Request) error {
+	return fault.New(http.StatusNotFound, "no_reranker",
+		"this server has no reranker; its own search is ranked by words and vectors: POST /api/search or /v1/retrieve")
 }
 
 // ListModels answers GET /v1/models.

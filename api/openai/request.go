@@ -36,6 +36,8 @@ type chatRequest struct {
 	Temperature         *float64 `json:"temperature"`
 	Stop                texts    `json:"stop"`
 	N                   *int     `json:"n"`
+	// Documents are passages to answer from, as Cohere takes them.
+	Documents []json.RawMessage `json:"documents"`
 	// Ragserver says which passages to answer from; clients send it as an
 	// extra field.
 	Ragserver struct {
@@ -127,6 +129,8 @@ func (req *chatRequest) check() error {
 		return fault.Bad("messages", "there are %d messages; at most %d are allowed", len(req.Messages), maxMessages)
 	case req.N != nil && *req.N != 1:
 		return fault.Bad("n", "`n` must be 1: one answer is given")
+	case len(req.Documents) > 0:
+		return fault.Bad("documents", "`documents` are not read from the request: put them into the collection (PUT /api/sources/uploads/documents/NAME), answers come from there")
 	case req.MaxTokens < 0 || req.MaxCompletionTokens < 0:
 		return fault.Bad("max_tokens", "`max_tokens` must not be negative")
 	case req.Temperature != nil && (*req.Temperature < 0 || *req.Temperature > 2):

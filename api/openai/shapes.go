@@ -28,6 +28,7 @@ type Message struct {
 	Content     string       `json:"content"`
 	Refusal     *string      `json:"refusal"`
 	Annotations []Annotation `json:"annotations"`
+	Citations   []Span       `json:"citations,omitempty"`
 }
 
 // Chunk is a piece of a stream.
@@ -60,6 +61,7 @@ type Delta struct {
 	Role        string       `json:"role,omitempty"`
 	Content     *string      `json:"content,omitempty"`
 	Annotations []Annotation `json:"annotations,omitempty"`
+	Citations   []Span       `json:"citations,omitempty"`
 }
 
 // Usage counts tokens as the language model's provider does; it is zero for
@@ -87,11 +89,57 @@ type URLCitation struct {
 	End   int    `json:"end_index"`
 }
 
+// Span is a part of the text and the documents that support it, as Cohere's
+// citations are; the offsets count code points.
+type Span struct {
+	Start     int      `json:"start"`
+	End       int      `json:"end"`
+	Text      string   `json:"text"`
+	Documents []string `json:"document_ids"`
+}
+
 // Cited is what stands beside the choices.
 type Cited struct {
 	Citations []string       `json:"citations,omitempty"` // URLs; the mark [n] is the nth
 	Results   []SearchResult `json:"search_results,omitempty"`
+	Sources   []SourceEvent  `json:"sources,omitempty"`
+	Resources []Resource     `json:"retriever_resources,omitempty"`
 	Ragserver *Details       `json:"ragserver,omitempty"`
+}
+
+// SourceEvent is the data of Open WebUI's event "source": a passage in parallel
+// lists of one.
+type SourceEvent struct {
+	Source    EventSource     `json:"source"`
+	Document  []string        `json:"document"`
+	Metadata  []EventMetadata `json:"metadata"`
+	Distances []float64       `json:"distances"` // scores: larger is nearer, as Open WebUI has them
+}
+
+// EventSource names what a passage is from.
+type EventSource struct {
+	ID   string `json:"id"`
+	Name string `json:"name"`
+	URL  string `json:"url"`
+}
+
+// EventMetadata says where in it the passage stands.
+type EventMetadata struct {
+	Source string `json:"source"`
+	Name   string `json:"name"`
+	Page   int    `json:"page,omitempty"`
+}
+
+// Resource is a passage as Dify ends a message with.
+type Resource struct {
+	Position     int     `json:"position"`
+	DatasetID    string  `json:"dataset_id"`
+	DatasetName  string  `json:"dataset_name"`
+	DocumentID   string  `json:"document_id"`
+	DocumentName string  `json:"document_name"`
+	SegmentID    string  `json:"segment_id"`
+	Score        float64 `json:"score"`
+	Content      string  `json:"content"`
 }
 
 // SearchResult is a source in brief.
