@@ -69,6 +69,9 @@ type Folder struct {
 	// Exclude are patterns as in a .ragignore file; Never are directories
 	// that are not watched even if they lie inside.
 	Exclude, Never []string
+	// Mark is the name of the file by which a directory says that it holds the
+	// data of a program: it is listed as skipped. "" for none.
+	Mark string
 }
 
 // Indexer is a collection: its sources, its index and what is under way.

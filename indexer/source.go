@@ -111,7 +111,7 @@ func (x *Indexer) folder(f Folder) (*source, error) {
 	if err != nil {
 		return nil, fmt.Errorf("indexer: folder %s: %w", f.Path, err)
 	}
-	src := fsio.New(f.Name, abs, fsio.Options{Ignore: f.Exclude, Exclude: f.Never, Others: true, Logger: x.log})
+	src := fsio.New(f.Name, abs, fsio.Options{Ignore: f.Exclude, Exclude: f.Never, Mark: f.Mark, Others: true, Logger: x.log})
 	s := &source{name: f.Name, kind: "folder", location: abs}
 	s.pipeline = settled[fsio.File]{x: x, s: s, settings: x.settings(), of: src, wrap: wrapFile, unwrap: func(it item) fsio.File { return it.File }}
 	s.open = func(it item) (parse.File, io.Closer, error) {

@@ -117,27 +117,6 @@ func build(ctx context.Context, c *Config, what purpose, log *slog.Logger) (_ *p
 	return p, nil
 }
 
-// prepareData makes the data directory and sees that it can be written to.
-func prepareData(dir string) error {
-	err := os.MkdirAll(dir, 0o700)
-	if err == nil {
-		err = writable(dir)
-	}
-	if err != nil {
-		return usage(fmt.Errorf("the data directory %s cannot be used: %w; choose another with --data", dir, err))
-	}
-	return nil
-}
-
-// writable tries whether files can be made in a directory.
-func writable(dir string) error {
-	f, err := os.CreateTemp(dir, ".try-*")
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Close(), os.Remove(f.Name()))
-}
-
 // speaks reports whether a configured model is a language model for someone:
 // one that only embeds is none.
 func (c *Config) speaks(name string) bool {
@@ -202,7 +181,7 @@ func (p *parts) open(ctx context.Context, c *Config, name string) (*collection, 
 		if err != nil {
 			return nil, err
 		}
-		o.Folders = append(o.Folders, indexer.Folder{Name: s.Name, Path: s.Folder, Exclude: s.Exclude, Never: append(inner, c.Data)})
+		o.Folders = append(o.Folders, indexer.Folder{Name: s.Name, Path: s.Folder, Exclude: s.Exclude, Never: append(inner, c.Data), Mark: dataMark})
 	}
 	x, err := indexer.Open(o)
 	if err != nil {

@@ -245,6 +245,9 @@ func (s *SourceConfig) validateFolder(key keyPath, data string) error {
 	if within(abs, data) {
 		return at.wrong("folder %s lies in the data directory %s, which is never watched; move one of them", s.Folder, data)
 	}
+	if isData(s.Folder) {
+		return at.wrong("%s is the data directory of a ragserver, as %s in it says; give a folder of documents", s.Folder, dataMark)
+	}
 	for i, pattern := range s.Exclude {
 		if err := fsio.CheckRule(pattern); err != nil {
 			return key.at("exclude", i).wrong("%w; write it as in a .gitignore file", err)

@@ -33,6 +33,8 @@
 //   - Hidden files, temporary files of editors and browsers, and the folders of
 //     version control are ignored; a .ragignore in any folder (syntax of
 //     .gitignore) ignores more, or takes some of it back with "!".
+//   - A directory that a file in it marks as the data of a program
+//     (Options.Mark) is not looked into; it is told of like a pipe.
 //   - A file that cannot be read has a row with the reason in Problem, and is
 //     tried again. What is in a directory that cannot be read stays as it was.
 //   - A folder that is missing when the source starts is an error. One that

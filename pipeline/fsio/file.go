@@ -21,7 +21,7 @@ type File struct {
 	Seen     time.Time // when this state of the file was found
 	Backlog  bool      // found by the first scan, not by a live event: others may overtake it
 	Problem  string    // why the file cannot be read; "" if it can
-	Skipped  string    // why this is no file to read (a link that leads out, a pipe); "" if it is. See Options.Others
+	Skipped  string    // why this is nothing to read (a link that leads out, a pipe); "" if it is. See Options.Others
 }
 
 // Key returns the row's key: the hash of source and path.

@@ -23,12 +23,15 @@ type Options struct {
 	// absolute paths, or relative to the working directory. They need not be
 	// inside the folder, nor exist; "" is nothing.
 	Exclude []string
+	// Mark, if not "", is the name of a file by which a directory below the
+	// folder says that it holds the data of a program. It is not looked into.
+	Mark string
 	// Ignore are rules as in a .ragignore, which come before those of any file
 	// in the folder: these can take them back.
 	Ignore []string
 	// NoIgnore looks at every file: hidden, temporary, named by a .ragignore.
 	NoIgnore bool
-	// Others has rows for what is neither file nor directory as well, with the
+	// Others has rows for what is neither file nor directory to look into, with the
 	// reason why it is not read in File.Skipped and no Size. It is for those who
 	// list what there is; without it every row is a file, and such a name is
 	// told of once a run in the graph's error table.

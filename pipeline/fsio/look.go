@@ -24,6 +24,10 @@ func (s *scanner) look(h *hint) {
 		s.walkFrom(d)
 		return
 	}
+	if s.isMark(d, name) {
+		s.look(&hint{path: d.path})
+		return
+	}
 	fi, err := os.Lstat(s.abs(h.path))
 	switch {
 	case notExist(err):
@@ -32,6 +36,8 @@ func (s *scanner) look(h *hint) {
 		s.fail(h.path, err)
 	case s.ignores(d, name, fi.IsDir()):
 		s.forget(d, name)
+	case fi.IsDir() && s.marked(h.path):
+		s.leave(d, name, fi, false)
 	case fi.IsDir():
 		s.removeFile(d, name)
 		sub, st := s.t.child(d, name), statOf(fi)
@@ -51,7 +57,7 @@ func (s *scanner) look(h *hint) {
 }
 
 // reach returns the directory at a path, noting those on the way. It is nil
-// if one of them is ignored or is no directory.
+// if one of them is ignored, marked or no directory.
 func (s *scanner) reach(p string) *dir {
 	if d := s.t.find(p); d != nil && d.listed {
 		return d
@@ -65,7 +71,7 @@ func (s *scanner) reach(p string) *dir {
 			s.readRules(d)
 		}
 		fi, err := os.Lstat(s.abs(d.join(name)))
-		if err != nil || !fi.IsDir() || s.ignores(d, name, true) {
+		if err != nil || !fi.IsDir() || s.ignores(d, name, true) || s.marked(d.join(name)) {
 			return nil
 		}
 		d = s.t.child(d, name)

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// other says why a name that is no directory is not read: it is no file, or a
-// link that is not followed.
+// other says why a name is not read: it is no file, a link that is not followed,
+// or a directory that is marked.
 type other uint8
 
 const (
@@ -26,6 +26,7 @@ const (
 	socket
 	device
 	irregular
+	marked
 	unknown // as a former version of this package put it
 )
 
@@ -40,6 +41,7 @@ var reasons = [...]string{
 	socket:      "it is a socket, not a file",
 	device:      "it is a device, not a file",
 	irregular:   "it is no regular file",
+	marked:      "it is a folder with the data of a program, as a file in it says",
 	unknown:     "it is no file",
 }
 
@@ -112,6 +114,27 @@ func (s *scanner) await(p string) {
 	if rel, err := filepath.Rel(s.root, to); err == nil && filepath.IsLocal(rel) {
 		s.linked(p, filepath.ToSlash(rel))
 	}
+}
+
+// marked reports whether the directory at a path is not to be looked into.
+func (s *scanner) marked(p string) bool {
+	if s.o.Mark == "" {
+		return false
+	}
+	fi, err := os.Lstat(filepath.Join(s.abs(p), s.o.Mark))
+	return err == nil && fi.Mode().IsRegular()
+}
+
+// isMark reports whether a name in d is what marks d. The folder itself is
+// looked into whatever is in it.
+func (s *scanner) isMark(d *dir, name string) bool {
+	return name == s.o.Mark && d != s.t.root && s.marked(d.path)
+}
+
+// leave handles a directory that is marked.
+func (s *scanner) leave(d *dir, name string, fi fs.FileInfo, backlog bool) {
+	s.removeDir(d.subs[name])
+	s.other(d, name, fi, marked, backlog)
 }
 
 // other compares what is no file with its row, if such things have rows.

@@ -219,6 +219,16 @@ func (s *scanner) found(w *walk, l *listing, e fs.DirEntry) {
 		s.forget(d, name)
 		return
 	}
+	if s.isMark(d, name) { // it came after the directory
+		s.hints.poke(d.path, time.Now())
+		return
+	}
+	if e.IsDir() && s.marked(d.join(name)) {
+		if fi, err := e.Info(); err == nil {
+			s.leave(d, name, fi, w.first)
+		}
+		return
+	}
 	if e.IsDir() {
 		s.removeFile(d, name)
 		sub := s.t.child(d, name)
