@@ -34,6 +34,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"github.com/ragserver/ragserver/indexer/index"
 	"github.com/ragserver/ragserver/indexer/parse"
 	"github.com/ragserver/ragserver/indexer/split"
@@ -86,6 +88,7 @@ type Indexer struct {
 	byName  map[string]*source
 	graph   *pipeline.Graph
 	vigil   vigil
+	heavies *semaphore.Weighted // bytes of heavy documents being read
 
 	mu            sync.Mutex
 	embedderError string // why the embedder does not answer, "" if it does
@@ -98,6 +101,14 @@ const (
 	// parseQuick is how many small documents are read at once: each waits for
 	// the disk that takes its text, and they share that wait.
 	parseQuick = 32
+	// parseSlow is how many of the others are under way at once: the parser
+	// says which of them are read, and those that turned out to be slow must not
+	// keep the rest from coming to it.
+	parseSlow = 128
+	// parseHeavy is how many heavy ones are under way at once, and heavyBytes
+	// how many bytes of them are read, whose texts are in memory.
+	parseHeavy = 4
+	heavyBytes = 256 << 20
 	// embedDocuments is how many documents one call of the embed stage takes.
 	embedDocuments = 32
 )
@@ -108,7 +119,7 @@ func Open(o Options) (*Indexer, error) {
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}
-	x := &Indexer{dir: o.Dir, space: o.Space, parser: o.Parser, log: o.Log, board: newBoard()}
+	x := &Indexer{dir: o.Dir, space: o.Space, parser: o.Parser, log: o.Log, board: newBoard(), heavies: semaphore.NewWeighted(heavyBytes)}
 	for _, d := range []string{x.dir, x.uploadsDir(), x.spoolDir()} {
 		if err := os.MkdirAll(d, 0o700); err != nil {
 			return nil, fmt.Errorf("indexer: creating the collection's directory: %w", err)
@@ -149,15 +160,16 @@ func (x *Indexer) plan() {
 	found := func(it item, f finding) parsed { return parsed{it, f} }
 	texts := pipeline.Concat(
 		pipeline.AsyncJoin(quick, "parse", x.parse, found, x.parseOptions(parseQuick)),
-		pipeline.AsyncJoin(slow, "parse slow", x.parse, found, x.parseOptions(2*runtime.GOMAXPROCS(0))),
+		pipeline.AsyncJoin(slow, "parse slow", x.parse, found, x.parseOptions(parseSlow)),
 	).Named("texts")
 	readable := pipeline.Filter(texts, func(p parsed) bool { return p.Finding.Outcome == read }).Named("readable")
 	unreadable := pipeline.Filter(texts, func(p parsed) bool { return p.Finding.Outcome != read }).Named("unreadable")
 	embedded := pipeline.AsyncBatchJoin(readable, "embed", x.embed, answered, pipeline.AsyncOptions[parsed, vectored]{
-		Workers:          runtime.GOMAXPROCS(0),
+		Workers:          max(runtime.GOMAXPROCS(0), 2),
 		Batch:            embedDocuments,
 		Retries:          pipeline.Forever,
-		Priority:         func(p parsed) int { return urgency(p.Item.Backlog) },
+		Priority:         func(p parsed) int { return p.Item.urgency() },
+		Spare:            1,
 		ProvisionalAfter: provisionalAfter,
 		Provisional:      func(parsed) (v vectored, show bool) { return v, true },
 	})
@@ -178,18 +190,12 @@ func (x *Indexer) parseOptions(workers int) pipeline.AsyncOptions[item, finding]
 		Retries: pipeline.Forever,
 		Priority: func(it item) int {
 			if s := x.byName[it.Source]; s == nil || s.former {
-				return -1
+				return leastUrgent
 			}
-			return urgency(it.Backlog)
+			return it.urgency()
 		},
+		Spare: workers - parseHeavy,
 	}
-}
-
-func urgency(backlog bool) int {
-	if backlog {
-		return 0
-	}
-	return 1
 }
 
 // settings stands for what the stages' results depend on, in few bytes, for it

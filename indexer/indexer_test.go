@@ -3,6 +3,7 @@ package indexer
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"math"
@@ -23,10 +24,11 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// counting parses in this process and counts.
+// counting parses in this process and counts; before is called first, if set.
 type counting struct {
-	n    atomic.Int64
-	gate chan struct{} // calls wait until it is closed, nil: none; set between runs
+	n      atomic.Int64
+	before func(f parse.File)
+	gate   chan struct{} // calls wait until it is closed, nil: none; set between runs
 }
 
 func (c *counting) Parse(ctx context.Context, f parse.File) (parse.Result, error) {
@@ -38,6 +40,9 @@ func (c *counting) Parse(ctx context.Context, f parse.File) (parse.Result, error
 		}
 	}
 	c.n.Add(1)
+	if c.before != nil {
+		c.before(f)
+	}
 	return parse.Read(ctx, f, parse.Limits{})
 }
 
@@ -573,5 +578,54 @@ func TestDocumentsInPages(t *testing.T) {
 	}
 	if rows, total := r.x.Documents(List{State: Failed}); len(rows)+total != 0 {
 		t.Errorf("failed ones: %v", rows)
+	}
+}
+
+// However many large documents are being read, others go on, and of the large
+// ones so many are read at once as there is room for their texts.
+func TestHeavyDocumentsHoldUpNoOther(t *testing.T) {
+	r := newRig(t)
+	open := make(chan struct{})
+	var mu sync.Mutex
+	var bytes, most int64
+	r.parser.before = func(f parse.File) {
+		if f.Size < parse.Large {
+			return
+		}
+		mu.Lock()
+		bytes += f.Size
+		most = max(most, bytes)
+		mu.Unlock()
+		<-open
+		mu.Lock()
+		bytes -= f.Size
+		mu.Unlock()
+	}
+	const n, size = 8, 60 << 20
+	for i := range n {
+		f, err := os.Create(filepath.Join(r.folder, fmt.Sprintf("big%d.pdf", i)))
+		if err == nil {
+			err = errors.Join(f.Truncate(size), f.Close())
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.start()
+	r.eventually("large documents are being read", func() bool {
+		mu.Lock()
+		defer mu.Unlock()
+		return bytes > heavyBytes-size
+	})
+	for _, name := range []string{"a.html", "a.md", "a.txt"} {
+		r.write(name, "<p>Penguins")
+		r.until(name, Live)
+	}
+	close(open)
+	for i := range n {
+		r.until(fmt.Sprintf("big%d.pdf", i), Skipped)
+	}
+	if most > heavyBytes {
+		t.Errorf("%d MB at once", most>>20)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/ragserver/ragserver/indexer/index"
+	"github.com/ragserver/ragserver/indexer/parse"
 	"github.com/ragserver/ragserver/pipeline"
 	"github.com/ragserver/ragserver/pipeline/fsio"
 )
@@ -41,6 +42,26 @@ func (i item) slow() bool {
 	}
 	return i.Size > 1<<20
 }
+
+// heavy reports whether the document may take so long, or its text so much
+// memory, that few of its kind are read at once.
+func (i item) heavy() bool { return i.Size >= parse.Large }
+
+// urgency orders what waits: changes before the backlog of a first scan. Of the
+// heavy it is negative (pipeline.AsyncOptions.Spare).
+func (i item) urgency() int {
+	u := 1
+	if i.Backlog {
+		u = 0
+	}
+	if i.heavy() {
+		u -= 2
+	}
+	return u
+}
+
+// leastUrgent is behind all of them.
+const leastUrgent = -3
 
 // docID is a document's identity: its key.
 func docID(k pipeline.Key) index.ID { return index.ID(k.Bytes()) }

@@ -100,6 +100,7 @@ func (x *Indexer) read(ctx context.Context, it item) (f finding, c *index.Outlin
 	version := versionOf(split.Version, hash, it.Path)
 	c, err = x.index.Outline(version)
 	if errors.Is(err, index.ErrNotFound) {
+		file.Backlog = it.Backlog
 		if f, err := x.make(ctx, file, hash, version); err != nil || f.Outcome != read {
 			return f, nil, err
 		}
@@ -113,6 +114,13 @@ func (x *Indexer) read(ctx context.Context, it item) (f finding, c *index.Outlin
 
 // make parses, splits and stores a version.
 func (x *Indexer) make(ctx context.Context, file parse.File, hash, version index.ID) (finding, error) {
+	if file.Size >= parse.Large {
+		n := min(file.Size, heavyBytes)
+		if err := x.heavies.Acquire(ctx, n); err != nil {
+			return finding{}, err
+		}
+		defer x.heavies.Release(n)
+	}
 	res, err := x.parser.Parse(ctx, file)
 	doc := res.Document
 	if err != nil {

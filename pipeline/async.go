@@ -29,6 +29,10 @@ type AsyncOptions[T, R any] struct {
 	// Priority orders what waits: higher first, and among equals the older
 	// request. nil: all are equal.
 	Priority func(row T) int
+	// Spare is how many of Workers the rows of a negative priority leave free,
+	// so that however many of them there are and however long each takes, others
+	// go on. Of Workers at least one is for them.
+	Spare int
 	// MaxRows and MaxBytes bound the rows that are decoded and handed to
 	// calls, those running included (the greater of 1024 and twice what all
 	// calls can take, and 64 MB, if 0). Each priority has room for MaxRows of
@@ -49,6 +53,7 @@ const Forever = -1
 func (o AsyncOptions[T, R]) withDefaults() AsyncOptions[T, R] {
 	o.Workers = max(o.Workers, 1)
 	o.Batch = max(o.Batch, 1)
+	o.Spare = min(max(o.Spare, 0), o.Workers-1)
 	if o.Backoff <= 0 {
 		o.Backoff = 100 * time.Millisecond
 	}

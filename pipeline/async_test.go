@@ -506,6 +506,64 @@ func TestAsyncPriority(t *testing.T) {
 	})
 }
 
+// Rows of a negative priority never take all workers, nor a place in a call with
+// others.
+func TestAsyncSpare(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := newStage(t, AsyncOptions[string, string]{Workers: 3, Spare: 1, Priority: func(row string) int {
+			if strings.HasPrefix(row, "long") {
+				return -1
+			}
+			return 0
+		}})
+		defer s.end()
+		for i := range 8 {
+			s.set(fmt.Sprint(i), fmt.Sprint("long", i))
+		}
+		long := s.running()
+		for i := range 5 {
+			row := fmt.Sprint("short", i)
+			s.set(row, row)
+			s.answer(row, answer{result: "r"})
+		}
+		for _, row := range long {
+			if !slices.Contains(s.running(), row) {
+				t.Errorf("%s does not run any more", row)
+			}
+		}
+		for len(s.running()) > 0 {
+			s.answer(s.running()[0], answer{result: "r"})
+		}
+		s.asked("one after the other", "long0", "long1", "short0", "short1", "short2", "short3", "short4",
+			"long2", "long3", "long4", "long5", "long6", "long7")
+	})
+}
+
+func TestAsyncSpareBatches(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g := New()
+		feed, sink := pipelinetest.NewFeed[int](), &pipelinetest.Collect[int]{}
+		To(AsyncBatch(From(g, "in", feed), "stage", func(_ context.Context, rows []int) ([]int, []error) {
+			for _, r := range rows {
+				if r%2 != rows[0]%2 {
+					t.Errorf("one call for %d", rows)
+				}
+			}
+			return rows, nil
+		}, AsyncOptions[int, int]{Workers: 2, Spare: 1, Batch: 8, Priority: func(row int) int { return -(row % 2) }}), "out", sink)
+		for i := range 50 {
+			feed.Send(Change[int]{KeyOf(fmt.Sprint(i)), i, 1})
+		}
+		feed.End()
+		if err := g.Run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if len(sink.Rows()) != 50 {
+			t.Errorf("%d rows", len(sink.Rows()))
+		}
+	})
+}
+
 func TestAsyncProvisional(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		o := AsyncOptions[string, string]{Workers: 4, ProvisionalAfter: 500 * time.Millisecond,

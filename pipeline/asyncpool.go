@@ -24,6 +24,7 @@ type pool[T, R any] struct {
 	bytes   int
 	answers []answer[T, R]
 	idle    int // slots that wait for a call
+	lesser  int // slots that make calls of a negative priority
 	lost    int // calls left behind
 	more    *sync.Cond
 	stopped bool
@@ -46,6 +47,7 @@ type together[T any] struct {
 	calls  []*call[T]
 	rows   []T
 	live   int // calls not withdrawn
+	lesser bool
 	cancel context.CancelFunc
 	lost   bool // too many calls have been left behind to make another one
 }
@@ -143,7 +145,13 @@ func (p *pool[T, R]) takeAnswers() []answer[T, R] {
 func (p *pool[T, R]) look() (answers int, starving bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return len(p.answers), p.idle > 0 && len(p.ready) == 0
+	return len(p.answers), p.idle > 0 && !p.runnable()
+}
+
+// runnable reports whether the first of what is ready may be called now.
+// REQUIRES: p.mu.
+func (p *pool[T, R]) runnable() bool {
+	return len(p.ready) > 0 && (p.ready[0].prio >= 0 || p.lesser < p.o.Workers-p.o.Spare)
 }
 
 // slot makes one call after the other.
@@ -154,6 +162,11 @@ func (p *pool[T, R]) slot(ctx context.Context) {
 			return
 		}
 		p.make(run, t)
+		p.mu.Lock()
+		if t.lesser {
+			p.lesser--
+		}
+		p.mu.Unlock()
 	}
 }
 
@@ -166,13 +179,20 @@ func (p *pool[T, R]) next(ctx context.Context) (context.Context, *together[T]) {
 	defer p.mu.Unlock()
 	for !p.stopped {
 		t := &together[T]{}
-		for len(p.ready) > 0 && len(t.calls) < p.o.Batch {
+		for p.runnable() && len(t.calls) < p.o.Batch {
+			lesser := p.ready[0].prio < 0
+			if p.o.Spare > 0 && len(t.calls) > 0 && lesser != t.lesser {
+				break // who is in a hurry waits for nobody else's row
+			}
 			if c := heap.Pop(&p.ready).(*call[T]); !c.gone {
-				c.together = t
+				c.together, t.lesser = t, lesser
 				t.calls, t.rows = append(t.calls, c), append(t.rows, c.row)
 			}
 		}
 		if t.live = len(t.calls); t.live > 0 {
+			if t.lesser {
+				p.lesser++
+			}
 			t.lost = p.lost >= 4*p.o.Workers
 			if p.o.Deadline > 0 {
 				ctx, t.cancel = context.WithTimeout(ctx, p.o.Deadline)

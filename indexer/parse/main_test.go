@@ -12,7 +12,10 @@ import (
 	"go.uber.org/goleak"
 )
 
-const envWorker = "RAGSERVER_PARSE_TEST_WORKER"
+const (
+	envWorker = "RAGSERVER_PARSE_TEST_WORKER"
+	envMarker = "RAGSERVER_PARSE_TEST_MARKER" // the file of the trick "once"
+)
 
 // TestMain makes the test's own program the worker that its pools start.
 func TestMain(m *testing.M) {
@@ -82,9 +85,31 @@ func testPool(t testing.TB, with ...func(*PoolOptions)) *Pool {
 	return p
 }
 
+// testParent is a server that reads a page which takes for ever, after telling
+// the number of the process that does.
+func testParent() error {
+	exe, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	testEnv = []string{envWorker + "=worker"}
+	p := NewPool(PoolOptions{Exe: []string{exe}, Deadline: time.Hour})
+	if _, err := p.Parse(context.Background(), page("a page")); err != nil {
+		return err
+	}
+	for w := range p.all {
+		fmt.Println(w.proc.Pid)
+	}
+	_, err = p.Parse(context.Background(), page("trick:once "+os.Getenv(envMarker)+" "))
+	return err
+}
+
 // testWorker is the worker process of the tests: pages may ask it for tricks,
 // and the first PDF reader breaks down on files that say so.
-func testWorker(string) error {
+func testWorker(mode string) error {
+	if mode == "parent" {
+		return testParent()
+	}
 	readers[fHTML] = trick
 	return runWorker(os.Stdin, os.Stdout, func(ctx context.Context, f File, lim Limits) ([]*pdfPage, pdfInfo) {
 		switch f.Name {

@@ -23,7 +23,12 @@ type File struct {
 	Name string // a path or plain name; only its extension matters, and little
 	Data io.ReaderAt
 	Size int64
+	// Backlog says that others may be read first.
+	Backlog bool
 }
+
+// Large is the size in bytes from which reading a file counts as slow.
+const Large = 8 << 20
 
 // Result is what was read of a file, and of which bytes. The texts of the blocks
 // are parts of Text where they stand in it as they are: a large document is

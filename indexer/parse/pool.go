@@ -17,7 +17,7 @@ import (
 // PoolOptions say how a Pool works. Zero values mean the defaults.
 type PoolOptions struct {
 	Exe      []string      // command line of a worker, whose program calls Worker
-	Workers  int           // processes at a time; default: half the processors, at least 1
+	Workers  int           // processes at a time; default: half the processors; at least 2
 	Memory   int64         // bytes a worker may have; default 1.5 GB
 	Deadline time.Duration // for one file; default 60 s
 	CacheDir string        // for compiled code (about 40 MB), "" for none
@@ -31,11 +31,13 @@ type PoolOptions struct {
 // calling process, which takes a fraction of a millisecond: their readers are
 // linear in the size, recursion is bounded, and the size is.
 //
+// One worker is kept for files that are read within a moment: a file that is
+// Large or takes longer holds up only others of its kind.
+//
 // A Pool is used by many goroutines at once.
 type Pool struct {
 	opt   PoolOptions
-	slots chan struct{} // one for each file being read
-	tasks sync.WaitGroup
+	lanes *lanes // who is read
 
 	mu     sync.Mutex
 	idle   []*process // most recently used last
@@ -46,7 +48,7 @@ type Pool struct {
 // NewPool returns a pool. Workers are started when they are needed.
 func NewPool(opt PoolOptions) *Pool {
 	if opt.Workers <= 0 {
-		opt.Workers = max(runtime.NumCPU()/2, 1)
+		opt.Workers = runtime.NumCPU() / 2
 	}
 	if opt.Memory <= 0 {
 		opt.Memory = 1536 << 20
@@ -61,7 +63,7 @@ func NewPool(opt PoolOptions) *Pool {
 		opt.Log = slog.New(slog.DiscardHandler)
 	}
 	opt.Limits = opt.Limits.withDefaults()
-	return &Pool{opt: opt, slots: make(chan struct{}, opt.Workers), all: map[*process]bool{}}
+	return &Pool{opt: opt, lanes: newLanes(opt.Workers), all: map[*process]bool{}}
 }
 
 // ErrClosed is what Parse returns after Close.
@@ -80,27 +82,44 @@ func (p *Pool) Parse(ctx context.Context, f File) (Result, error) {
 	if res, err, done := p.inline(ctx, f); done {
 		return res, err
 	}
-	select {
-	case p.slots <- struct{}{}:
-	case <-ctx.Done():
-		return Result{}, ctx.Err()
+	for slow := f.Size >= Large; ; slow = true {
+		t, err := p.lanes.enter(ctx, !f.Backlog, slow)
+		if err != nil {
+			return Result{}, err
+		}
+		res, err := p.read(t.ctx, f)
+		ousted := err != nil && ctx.Err() == nil && context.Cause(t.ctx) == errOusted
+		p.lanes.leave(t)
+		if !ousted {
+			return res, err
+		}
 	}
-	defer func() { <-p.slots }()
-	res, err := p.attempt(ctx, f, false, p.opt.Deadline)
-	var lost *lostError
-	if !errors.As(err, &lost) {
-		return res, err
-	}
-	p.opt.Log.Warn("a parse worker was lost", "file", f.Name, "phase", lost.phase, "fault", lost.fault, "detail", lost.detail)
-	left := p.opt.Deadline - lost.used
-	if lost.phase == phaseFast && left > time.Second {
-		// The first PDF reader broke down on the file; the other may not.
-		if res, err = p.attempt(ctx, f, true, left); !errors.As(err, &lost) {
+}
+
+// read reads a file in workers: in another one if the first was killed by
+// somebody else, and with the other PDF reader if the first one broke down on it.
+func (p *Pool) read(ctx context.Context, f File) (res Result, err error) {
+	slowOnly, again := false, true
+	left := p.opt.Deadline
+	for {
+		res, err = p.attempt(ctx, f, slowOnly, left)
+		var lost *lostError
+		if !errors.As(err, &lost) {
 			return res, err
 		}
 		p.opt.Log.Warn("a parse worker was lost", "file", f.Name, "phase", lost.phase, "fault", lost.fault, "detail", lost.detail)
+		left -= lost.used
+		switch {
+		case left <= time.Second:
+			return res, lost.fail()
+		case lost.killed && again:
+			again = false
+		case lost.phase == phaseFast && !slowOnly:
+			slowOnly = true
+		default:
+			return res, lost.fail()
+		}
 	}
-	return res, lost.fail()
 }
 
 // inlineBytes is the size up to which plain text is read in this process, and
@@ -148,12 +167,16 @@ type lostError struct {
 	phase  string
 	used   time.Duration // of the deadline
 	detail string
+	killed bool // by nobody of us
 }
 
 func (e *lostError) Error() string { return string(e.fault) + ": " + e.detail }
 
 // fail is what the owner of the file is told.
 func (e *lostError) fail() error {
+	if e.killed {
+		return fault(Crashed, e, "the process that read the file was killed, twice; the machine may be short of memory")
+	}
 	switch e.fault {
 	case Deadline:
 		return fault(Deadline, e, "%s", deadlineReason)

@@ -40,6 +40,16 @@ func trick(b *builder, f File, d detected) error {
 	case "spin":
 		for {
 		}
+	case "once": // hangs, and says so in a file, unless the file is there
+		_, path, _ := strings.Cut(d.text, "trick:once ")
+		path, _, _ = strings.Cut(path, " ")
+		if _, err := os.Stat(path); err == nil {
+			return b.add(Block{Kind: Paragraph, Text: "read at last"})
+		}
+		if err := os.WriteFile(path, nil, 0o600); err != nil {
+			return err
+		}
+		select {}
 	case "garbage":
 		os.Stdout.WriteString(strings.Repeat("garbage", 1000))
 		select {}
@@ -115,6 +125,29 @@ func TestAWorkerThatIsLostCostsOneFile(t *testing.T) {
 				t.Errorf("the pool does not go on: %v", err)
 			}
 		})
+	}
+}
+
+// However long other files take, one that is saved meanwhile is read.
+func TestSlowFilesHoldUpNoQuickOne(t *testing.T) {
+	p := testPool(t, func(o *PoolOptions) { o.Deadline = time.Hour })
+	ctx, cancel := context.WithCancel(t.Context())
+	var slow sync.WaitGroup
+	defer slow.Wait()
+	defer cancel()
+	for i := range 5 {
+		slow.Go(func() {
+			f := page("trick:hang")
+			f.Backlog = i%2 == 0
+			if _, err := p.Parse(ctx, f); !errors.Is(err, context.Canceled) {
+				t.Errorf("a page that takes long: %v", err)
+			}
+		})
+	}
+	for range 3 {
+		if _, err := p.Parse(t.Context(), page("a quick one")); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

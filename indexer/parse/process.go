@@ -14,6 +14,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -29,6 +30,7 @@ type process struct {
 	err   *tail         // the end of what it wrote to stderr
 	ended chan struct{} // closed when it has ended and was cleaned up after
 	code  int           // its exit code, once ended
+	shot  bool          // it was ended by a signal that no fault of its own raises
 	timer *time.Timer   // until it is stopped for idleness; guarded by Pool.mu
 	uses  int           // guarded by Pool.mu
 }
@@ -80,7 +82,7 @@ func startProcess(opt PoolOptions) (*process, error) {
 		started <- err
 		if err == nil {
 			cmd.Wait()
-			w.code = cmd.ProcessState.ExitCode()
+			w.code, w.shot = cmd.ProcessState.ExitCode(), shot(cmd.ProcessState)
 		}
 		if w.files != nil {
 			w.files.Close()
@@ -117,13 +119,28 @@ func (w *process) kill() {
 	<-w.ended
 }
 
-func (w *process) stop() {
+func (w *process) stop() { w.wait() }
+
+// wait ends the worker by closing its stdin, or kills it if it does not end.
+func (w *process) wait() (killed bool) {
 	w.stdin.Close()
 	select {
 	case <-w.ended:
+		return false
 	case <-time.After(2 * time.Second):
 		w.kill()
+		return true
 	}
+}
+
+// end ends the worker after talking to it has failed, and tells whether it had
+// to be killed: one that is gone is left to tell what of.
+func (w *process) end(failed error) (killed bool) {
+	if errors.Is(failed, io.EOF) || errors.Is(failed, io.ErrUnexpectedEOF) || errors.Is(failed, syscall.EPIPE) {
+		return w.wait()
+	}
+	w.kill()
+	return true
 }
 
 // grace is what a worker gets beyond the deadline to say so itself.
@@ -173,13 +190,14 @@ func (w *process) do(ctx context.Context, a ask, data io.ReaderAt) (res Result, 
 	if !errors.As(err, &broken) {
 		return res, ctx.Err() == nil, err
 	}
-	w.kill()
+	byUs := w.end(broken.err)
 	mu.Lock()
 	defer mu.Unlock()
 	if ctx.Err() != nil {
 		return Result{}, false, ctx.Err()
 	}
 	lost := &lostError{fault: Crashed, phase: phase, used: whole.used(a.Deadline + grace), detail: fmt.Sprintf("exit code %d: %s", w.code, w.err.String())}
+	lost.killed = w.shot && !byUs && !late
 	switch {
 	case late:
 		lost.fault = Deadline
@@ -191,6 +209,8 @@ func (w *process) do(ctx context.Context, a ask, data io.ReaderAt) (res Result, 
 
 // talkError is a conversation that broke off.
 type talkError struct{ err error }
+
+func (e *talkError) Unwrap() error { return e.err }
 
 func (e *talkError) Error() string { return "parse: talking to the worker: " + e.err.Error() }
 

@@ -77,3 +77,10 @@ func receiveFile(files *os.File) (*os.File, error) {
 }
 
 func limitProcess(*os.Process, int64) {}
+
+// shot reports that a process was ended by a signal which the system, a person
+// or another program sends, not a fault of its own.
+func shot(s *os.ProcessState) bool {
+	ws, ok := s.Sys().(syscall.WaitStatus)
+	return ok && ws.Signaled() && (ws.Signal() == syscall.SIGKILL || ws.Signal() == syscall.SIGTERM)
+}

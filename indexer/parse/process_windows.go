@@ -41,3 +41,6 @@ func limitProcess(p *os.Process, memory int64) {
 func confine(int64) error {
 	return windows.SetPriorityClass(windows.CurrentProcess(), windows.BELOW_NORMAL_PRIORITY_CLASS)
 }
+
+// shot cannot be told here: who ends a process chooses its exit code.
+func shot(*os.ProcessState) bool { return false }
