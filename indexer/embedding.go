@@ -182,7 +182,7 @@ func (x *Indexer) vectors(ctx context.Context, ts []*passage) error {
 	vs, err := x.ask(ctx, ts)
 	switch {
 	case err == nil:
-		return x.store(ctx, ts, vs)
+		return x.storeVectors(ctx, ts, vs)
 	case !errors.As(err, new(*embed.Refusal)):
 		return err
 	case len(ts) == 1:
@@ -195,12 +195,12 @@ func (x *Indexer) vectors(ctx context.Context, ts []*passage) error {
 	return x.vectors(ctx, ts[half:])
 }
 
-func (x *Indexer) store(ctx context.Context, ts []*passage, vs [][]float32) error {
+func (x *Indexer) storeVectors(ctx context.Context, ts []*passage, vs [][]float32) error {
 	hashes := make([]index.ID, len(ts))
 	for i, t := range ts {
 		hashes[i] = t.hash
 	}
-	return x.index.PutVectors(ctx, hashes, vs)
+	return x.store(ctx, func() error { return x.index.PutVectors(ctx, hashes, vs) }, nil)
 }
 
 // alone embeds a text that was refused. If the embedder takes others it is the
@@ -212,7 +212,7 @@ func (x *Indexer) alone(ctx context.Context, t *passage) error {
 	for {
 		vs, err := x.ask(ctx, []*passage{t})
 		if err == nil {
-			return x.store(ctx, []*passage{t}, vs)
+			return x.storeVectors(ctx, []*passage{t}, vs)
 		}
 		no, ok := errors.AsType[*embed.Refusal](err)
 		if !ok {

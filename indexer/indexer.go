@@ -89,6 +89,7 @@ type Indexer struct {
 	graph   *pipeline.Graph
 	vigil   vigil
 	heavies *semaphore.Weighted // bytes of heavy documents being read
+	storing storing
 
 	mu            sync.Mutex
 	embedderError string // why the embedder does not answer, "" if it does
@@ -119,7 +120,10 @@ func Open(o Options) (*Indexer, error) {
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}
-	x := &Indexer{dir: o.Dir, space: o.Space, parser: o.Parser, log: o.Log, board: newBoard(), heavies: semaphore.NewWeighted(heavyBytes)}
+	x := &Indexer{
+		dir: o.Dir, space: o.Space, parser: o.Parser, log: o.Log, board: newBoard(),
+		heavies: semaphore.NewWeighted(heavyBytes), storing: storing{log: o.Log},
+	}
 	for _, d := range []string{x.dir, x.uploadsDir(), x.spoolDir()} {
 		if err := os.MkdirAll(d, 0o700); err != nil {
 			return nil, fmt.Errorf("indexer: creating the collection's directory: %w", err)
@@ -232,7 +236,12 @@ func (x *Indexer) Content(version index.ID) (*index.Content, error) { return x.i
 
 // Trouble is why nothing can be stored at the moment, the disk being full for
 // example; nil if it can. It is tried again until it can.
-func (x *Indexer) Trouble() error { return x.graph.Stats().Trouble }
+func (x *Indexer) Trouble() error {
+	if err := x.storing.err(); err != nil {
+		return err
+	}
+	return x.graph.Stats().Trouble
+}
 
 // Explain describes the pipeline as it runs.
 func (x *Indexer) Explain() string { return x.graph.Explain() }

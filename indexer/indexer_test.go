@@ -112,7 +112,8 @@ type rig struct {
 	space    string
 	folders  []Folder
 	topics   []Topic
-	keep     bool // documents of other sources
+	keep     bool  // documents of other sources
+	may      error // end Run
 	x        *Indexer
 	stop     func()
 }
@@ -142,7 +143,7 @@ func (r *rig) start() {
 	r.stop = func() {
 		once.Do(func() {
 			cancel()
-			if err := <-done; err != nil {
+			if err := <-done; err != nil && (r.may == nil || !errors.Is(err, r.may)) {
 				r.t.Errorf("Run: %v", err)
 			}
 			if err := x.Close(); err != nil {

@@ -41,7 +41,11 @@ func (s indexSink) Apply(ctx context.Context, epoch uint64, changes []pipeline.C
 			b.Delete = append(b.Delete, id)
 		}
 	}
-	if _, err := x.index.Apply(ctx, b); err != nil {
+	apply := func() error {
+		_, err := x.index.Apply(ctx, b)
+		return err
+	}
+	if err := x.store(ctx, apply, nil); err != nil {
 		// The engine remembers that a text was read and stored; if the index has
 		// not got it, it is not the index that the text was stored in.
 		if errors.As(err, new(*index.MissingError)) {

@@ -28,12 +28,15 @@ var errMoved = errors.New("it changed while it was being read")
 func (x *Indexer) parse(ctx context.Context, it item) (finding, error) {
 	s := x.underway(it, Parsing)
 	x.board.move(s)
-	f, c, err := x.read(ctx, it)
+	waiting := func(err error) {
+		s.Reason = "waiting, it will be tried again: " + brief(err.Error())
+		x.board.move(s)
+	}
+	f, c, err := x.read(ctx, it, waiting)
 	switch {
 	case err != nil:
 		if ctx.Err() == nil {
-			s.Reason = "waiting, it will be tried again: " + brief(err.Error())
-			x.board.move(s)
+			waiting(err)
 		}
 		return finding{}, err
 	case f.Outcome == read:
@@ -66,8 +69,8 @@ func (x *Indexer) underway(it item, s State) Status {
 }
 
 // read answers for a document; c is what the index has of the version, if the
-// document was read.
-func (x *Indexer) read(ctx context.Context, it item) (f finding, c *index.Outline, err error) {
+// document was read. waiting is told what it waits for.
+func (x *Indexer) read(ctx context.Context, it item, waiting func(error)) (f finding, c *index.Outline, err error) {
 	switch {
 	case it.Skipped != "":
 		return refuse(skipped, it.Skipped)
@@ -101,7 +104,7 @@ func (x *Indexer) read(ctx context.Context, it item) (f finding, c *index.Outlin
 	c, err = x.index.Outline(version)
 	if errors.Is(err, index.ErrNotFound) {
 		file.Backlog = it.Backlog
-		if f, err := x.make(ctx, file, hash, version); err != nil || f.Outcome != read {
+		if f, err := x.make(ctx, file, hash, version, waiting); err != nil || f.Outcome != read {
 			return f, nil, err
 		}
 		c, err = x.index.Outline(version)
@@ -113,7 +116,7 @@ func (x *Indexer) read(ctx context.Context, it item) (f finding, c *index.Outlin
 }
 
 // make parses, splits and stores a version.
-func (x *Indexer) make(ctx context.Context, file parse.File, hash, version index.ID) (finding, error) {
+func (x *Indexer) make(ctx context.Context, file parse.File, hash, version index.ID, waiting func(error)) (finding, error) {
 	if file.Size >= parse.Large {
 		n := min(file.Size, heavyBytes)
 		if err := x.heavies.Acquire(ctx, n); err != nil {
@@ -154,7 +157,11 @@ func (x *Indexer) make(ctx context.Context, file parse.File, hash, version index
 		c.Chunks[i] = index.Chunk{Start: uint32(ch.Start), End: uint32(ch.End), Page: uint32(ch.Page), Heading: ch.Heading}
 		c.Chunks[i].Hash = chunkHash(c.EmbedText(i))
 	}
-	return finding{Version: version}, x.index.PutContent(ctx, c)
+	err = x.store(ctx, func() error { return x.index.PutContent(ctx, c) }, waiting)
+	if errors.Is(err, index.ErrUnfit) {
+		return finding{Outcome: failed, Reason: brief(err.Error()), Type: doc.Type}, nil
+	}
+	return finding{Version: version}, err
 }
 
 func warning(ws []string) string {

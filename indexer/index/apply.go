@@ -33,7 +33,7 @@ type AppliedDocument struct {
 // Apply makes the documents of a batch live or gone, together: when it returns,
 // that is durable and every new View shows it. An epoch at or below the index's
 // own is a no-op. A *MissingError names the documents whose version is not
-// stored. After an error nothing has changed, and Apply may be called again.
+// stored, ErrUnfit says that the batch is not as it must be. After an error nothing has changed, and Apply may be called again.
 func (x *Index) Apply(ctx context.Context, b Batch) (Applied, error) {
 	if err := ctx.Err(); err != nil {
 		return Applied{}, err
@@ -49,7 +49,7 @@ func (x *Index) Apply(ctx context.Context, b Batch) (Applied, error) {
 	now := time.Now().UTC()
 	record, own, err := prepare(b, now)
 	if err != nil {
-		return Applied{}, fmt.Errorf("index: epoch %d: %w", b.Epoch, err)
+		return Applied{}, fmt.Errorf("index: epoch %d: %w: %w", b.Epoch, ErrUnfit, err)
 	}
 	pinned, err := x.pin(own)
 	if err != nil {

@@ -33,6 +33,10 @@ const (
 	MaxChunks = 4 << 20
 )
 
+// ErrUnfit is what storing something ends with that the index cannot hold,
+// whenever it is tried.
+var ErrUnfit = errors.New("the index cannot hold it")
+
 // ErrNotFound is what asking for an unknown version or document ends with.
 var ErrNotFound = errors.New("not found")
 
@@ -279,13 +283,14 @@ func headingAt(strings []byte, at uint32) (string, error) {
 
 // PutContent stores a version durably, ahead of the batch that makes it live.
 // What is stored already is not stored again. A version that no batch makes
-// live is kept for a day.
+// live is kept for a day. The error is ErrUnfit if c is not as it must be; any
+// other may pass.
 func (x *Index) PutContent(ctx context.Context, c *Content) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	if err := checkContent(c); err != nil {
-		return fmt.Errorf("index: storing version %v: %w", c.Version, err)
+		return fmt.Errorf("index: storing version %v: %w: %w", c.Version, ErrUnfit, err)
 	}
 	_, err, _ := x.putting.Do(string(c.Version[:]), func() (any, error) {
 		now := time.Now().UnixNano()
@@ -298,7 +303,7 @@ func (x *Index) PutContent(ctx context.Context, c *Content) error {
 		x.mu.Unlock()
 		b, err := encodeContent(c)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("%w: %w", ErrUnfit, err)
 		}
 		f := disk.Frame{Kind: kindContent, ID: c.Version, Time: now, Payload: b, Tail: c.Text}
 		x.inflight.RLock()

@@ -45,7 +45,7 @@
 // # Errors
 //
 // Errors say what was refused and why. Those to be told apart: ErrNotFound,
-// *MissingError, disk.ErrLocked, and *disk.Damage, which names a damaged file. If
+// ErrUnfit, *MissingError, disk.ErrLocked, and *disk.Damage, which names a damaged file. If
 // the disk is full, writing fails and can be repeated, reading goes on.
 package index
 

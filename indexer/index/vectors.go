@@ -184,17 +184,17 @@ func (x *Index) CheckVector(v []float32) error {
 // PutVectors stores the vectors of texts durably, ahead of the batch that uses
 // them: vectors[i] for the chunks whose Hash is hashes[i]. A zero vector says
 // that the text has none. What is known already is left as it is. If one vector
-// is unfit (wrong length, NaN, infinite), none is stored.
+// is unfit (wrong length, NaN, infinite), none is stored and the error is ErrUnfit.
 func (x *Index) PutVectors(ctx context.Context, hashes []ID, vectors [][]float32) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	m := x.memo
 	if len(hashes) != len(vectors) {
-		return fmt.Errorf("index: storing vectors: %d hashes and %d vectors", len(hashes), len(vectors))
+		return fmt.Errorf("index: storing vectors: %w: %d hashes and %d vectors", ErrUnfit, len(hashes), len(vectors))
 	}
 	if m.space == nil {
-		return errors.New("index: storing vectors: the index was opened without an embedder (Space.Dims is 0)")
+		return fmt.Errorf("index: storing vectors: %w: it was opened without an embedder (Space.Dims is 0)", ErrUnfit)
 	}
 	known := x.Known(hashes)
 	var frames []disk.Frame
@@ -202,7 +202,7 @@ func (x *Index) PutVectors(ctx context.Context, hashes []ID, vectors [][]float32
 	in := map[ID]bool{}
 	for i, v := range vectors {
 		if _, err := m.space.Check(v); err != nil {
-			return fmt.Errorf("index: storing the vector of text %v (number %d of %d): %w", hashes[i], i, len(vectors), err)
+			return fmt.Errorf("index: storing the vector of text %v (number %d of %d): %w: %w", hashes[i], i, len(vectors), ErrUnfit, err)
 		}
 		if known[i] || in[hashes[i]] {
 			continue
