@@ -114,6 +114,7 @@ type Collection struct {
 	Statuses  Statuses
 	Feed      Feed
 	Sources   func() []indexer.SourceStatus
+	Troubles  func() []indexer.Trouble
 	Writer    Writer        // nil: documents cannot be put
 	Summarize Summarizer    // nil: there is nothing to summarise with
 	Space     indexer.Space // the embedder, for /v1/embeddings

@@ -276,6 +276,12 @@ func TestStatsAndSources(t *testing.T) {
 	if st.Documents != 2 || st.Chunks != 4 || st.Epoch != 2 || st.Plan == "" || st.Embedder != "letters" || st.Models == nil {
 		t.Errorf("%+v", st)
 	}
+	if len(st.Troubles) != 1 || st.Troubles[0] != (Trouble{"storage", "the disk is full"}) {
+		t.Errorf("troubles: %v", st.Troubles)
+	}
+	if m := call(t, s, "GET", "/metrics", "").Body.String(); !strings.Contains(m, `ragserver_trouble{collection="default",part="storage"} 1`) {
+		t.Errorf("metrics do not tell of the trouble: %s", m)
+	}
 	w = call(t, s, "GET", "/api/sources", "")
 	src := decode[[]SourceInfo](t, 200, w, w.Body.String())
 	if len(src) != 3 || src[0].Writable || !src[1].Writable || src[2].Lag != 7 {

@@ -272,6 +272,10 @@ func (s *Server) stats(w http.ResponseWriter, r *http.Request) error {
 		Embedded: st.Embedded, Pending: pending, States: stateNames(counts), DiskBytes: st.DiskBytes, HeapBytes: st.HeapBytes,
 		Embedder: c.Space.Name, Model: c.Model, Models: s.modelNames(), Collections: s.collectionNames(), UptimeS: math.Round(s.uptime().Seconds()*1000) / 1000,
 	}
+	out.Troubles = []Trouble{}
+	for _, t := range c.Troubles() {
+		out.Troubles = append(out.Troubles, Trouble(t))
+	}
 	if plan && c.Explain != nil {
 		out.Plan = c.Explain()
 	}

@@ -121,12 +121,13 @@ var (
 	descDisk      = desc("index_disk_bytes", "Size of the index on disk.")
 	descHeap      = desc("index_heap_bytes", "Memory that the index holds.")
 	descLag       = desc("source_lag", "Changes that a source has announced and that were not read yet.", "source")
-	descTrouble   = desc("source_trouble", "1 while a source cannot be read.", "source")
+	descSource    = desc("source_trouble", "1 while a source cannot be read.", "source")
+	descTrouble   = desc("trouble", "1 for each part that cannot go on for the moment: storage, embedder, a source.", "part")
 )
 
 // Describe implements prometheus.Collector.
 func (state) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{descDocuments, descPending, descChunks, descEmbedded, descEpoch, descDisk, descHeap, descLag, descTrouble} {
+	for _, d := range []*prometheus.Desc{descDocuments, descPending, descChunks, descEmbedded, descEpoch, descDisk, descHeap, descLag, descSource, descTrouble} {
 		ch <- d
 	}
 }
@@ -155,7 +156,10 @@ func (st state) Collect(ch chan<- prometheus.Metric) {
 			if src.Trouble != "" {
 				trouble = 1
 			}
-			gauge(descTrouble, trouble, src.Name)
+			gauge(descSource, trouble, src.Name)
+		}
+		for _, t := range c.Troubles() {
+			gauge(descTrouble, 1, t.Part)
 		}
 	}
 }

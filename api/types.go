@@ -224,8 +224,15 @@ type Stats struct {
 	Model       string         `json:"model,omitempty" doc:"Empty: answers are extractive."`
 	Models      []string       `json:"models"`
 	Collections []string       `json:"collections" doc:"All of the server's, the default one first."`
+	Troubles    []Trouble      `json:"troubles" doc:"What cannot go on for the moment: each is tried again until it is over, and what is here can be searched meanwhile."`
 	Plan        string         `json:"plan,omitempty" doc:"The pipeline's plan, with ?plan=true."`
 	UptimeS     float64        `json:"uptime_s"`
+}
+
+// Trouble is why a part of a collection cannot go on for the moment.
+type Trouble struct {
+	Part   string `json:"part" doc:"storage, embedder, or source and its name."`
+	Reason string `json:"reason"`
 }
 
 // Ready answers GET /ready.

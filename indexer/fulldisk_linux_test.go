@@ -83,6 +83,9 @@ func TestFullDisk(t *testing.T) {
 			if err := r.x.Trouble(); !errors.Is(err, syscall.ENOSPC) {
 				t.Errorf("trouble on a full disk: %v", err)
 			}
+			if ts := r.x.Troubles(); len(ts) == 0 || ts[0].Part != "storage" {
+				t.Errorf("troubles on a full disk: %v", ts)
+			}
 			if _, err := r.x.Put(t.Context(), UploadsName, "more.txt", strings.NewReader(strings.Repeat("Melons. ", 1<<16)), index.Meta{}); !errors.Is(err, syscall.ENOSPC) {
 				t.Errorf("an upload on a full disk: %v", err)
 			}

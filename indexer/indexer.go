@@ -243,6 +243,28 @@ func (x *Indexer) Trouble() error {
 	return x.graph.Stats().Trouble
 }
 
+// Trouble is why a part of a collection cannot go on for the moment.
+type Trouble struct {
+	Part   string // "storage", "embedder", or "source " and its name
+	Reason string
+}
+
+// Troubles are all that there are now; each is tried again until it is over.
+func (x *Indexer) Troubles() (ts []Trouble) {
+	if err := x.Trouble(); err != nil {
+		ts = append(ts, Trouble{"storage", err.Error()})
+	}
+	if _, why := x.Embedder(); why != "" {
+		ts = append(ts, Trouble{"embedder", why})
+	}
+	for _, s := range x.Sources() {
+		if s.Trouble != "" {
+			ts = append(ts, Trouble{"source " + s.Name, s.Trouble})
+		}
+	}
+	return ts
+}
+
 // Explain describes the pipeline as it runs.
 func (x *Indexer) Explain() string { return x.graph.Explain() }
 

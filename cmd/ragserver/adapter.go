@@ -13,7 +13,7 @@ func (col *collection) forAPI() api.Collection {
 		View:     func() api.View { return x.View() },
 		Content:  x.Content,
 		Statuses: x, Feed: x, Sources: x.Sources, Writer: x,
-		Summarize: col.answers, Space: col.space, Model: col.model, Explain: x.Explain,
+		Summarize: col.answers, Space: col.space, Model: col.model, Explain: x.Explain, Troubles: x.Troubles,
 	}
 }
 
