@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"net/http"
 	"strings"
 	"unicode/utf8"
@@ -24,45 +25,62 @@ func (s *Server) ask(w http.ResponseWriter, r *http.Request) error {
 	if err := body.JSON(data, &req, true); err != nil {
 		return err
 	}
-	c, err := s.collection(req.Collection)
+	if req.Stream || strings.Contains(r.Header.Get("Accept"), "text/event-stream") {
+		return s.askStream(w, r, req)
+	}
+	out, err := s.Answer(r.Context(), req)
 	if err != nil {
 		return err
 	}
-	if err := s.knownModel(req.Model); err != nil {
-		return err
-	}
-	q, err := req.question()
+	return writeJSON(w, r, out)
+}
+
+// Answer answers as POST /api/ask does, all at once: for those who have the
+// server in their own process, listening or not. Errors say what is wrong with
+// the request, or why there is no answer.
+func (s *Server) Answer(ctx context.Context, req AskRequest) (AskAnswer, error) {
+	c, q, leave, err := s.prepare(ctx, req)
 	if err != nil {
-		return err
+		return AskAnswer{}, err
 	}
-	leave, err := s.waitsForEpoch(r.Context(), q.Query.MinEpoch)
+	defer leave()
+	for e, err := range c.Ask.Ask(ctx, q) {
+		if err != nil {
+			return AskAnswer{}, err
+		}
+		if e.Done != nil {
+			return s.whole(c, e.Done)
+		}
+	}
+	return AskAnswer{}, fault.NoEnd(ctx)
+}
+
+// prepare checks a request and waits for what it wants to be there. If there is
+// no error, leave is to be called at the end.
+func (s *Server) prepare(ctx context.Context, req AskRequest) (c *Collection, q answer.Question, leave func(), err error) {
+	if c, err = s.collection(req.Collection); err != nil {
+		return nil, q, nil, err
+	}
+	if err = s.knownModel(req.Model); err != nil {
+		return nil, q, nil, err
+	}
+	if q, err = req.question(); err != nil {
+		return nil, q, nil, err
+	}
+	leave, err = s.waitsForEpoch(ctx, q.Query.MinEpoch)
+	return c, q, leave, err
+}
+
+// askStream answers as events. A stream that has begun ends with done or error.
+func (s *Server) askStream(w http.ResponseWriter, r *http.Request, req AskRequest) error {
+	c, q, leave, err := s.prepare(r.Context(), req)
 	if err != nil {
 		return err
 	}
 	defer leave()
-	if req.Stream || strings.Contains(r.Header.Get("Accept"), "text/event-stream") {
-		return s.askStream(w, r, c, q)
-	}
-	for e, err := range c.Ask.Ask(r.Context(), q) {
-		if err != nil {
-			return err
-		}
-		if e.Done != nil {
-			out, err := s.whole(c, e.Done)
-			if err != nil {
-				return err
-			}
-			return writeJSON(w, r, out)
-		}
-	}
-	return fault.NoEnd(r.Context())
-}
-
-// askStream answers as events. A stream that has begun ends with done or error.
-func (s *Server) askStream(w http.ResponseWriter, r *http.Request, c *Collection, q answer.Question) error {
 	stream := sse.New(w)
 	defer stream.Close()
-	err := s.askEvents(r, c, q, func(name string, v any) error {
+	err = s.askEvents(r, c, q, func(name string, v any) error {
 		data, err := reply.Encode(v)
 		if err != nil {
 			return err

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"os"
 	"slices"
@@ -14,8 +15,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ragserver/ragserver/api"
-	"github.com/ragserver/ragserver/indexer/index"
-	"github.com/ragserver/ragserver/llm/answer"
 )
 
 // asking is what one run of the command asks.
@@ -25,6 +24,7 @@ type asking struct {
 	collection string   // "" for the default one
 	folders    []string // that the answer must be from
 	ignored    []string // flags that a running server cannot heed
+	listen     bool     // the command line says where it is
 	asJSON     bool
 }
 
@@ -35,8 +35,8 @@ func askCommand(f *flags) *cobra.Command {
 		Short: "Print a cited answer",
 		Long: `Answers one question and ends. With folders it first brings the index in step
 with them; without, it asks what is indexed in the data directory, or the server
-that is running on it: that one answers with its own configuration, and if it
-wants a key, takes it from the variable RAGSERVER_KEY.`,
+that is running on it, wherever that listens: that one answers with its own
+configuration, and if it wants a key, takes it from the variable RAGSERVER_KEY.`,
 		Example: `  ragserver ask "How many days of leave do I have?" ./examples/docs`,
 		Args:    first("which question?"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -57,6 +57,7 @@ wants a key, takes it from the variable RAGSERVER_KEY.`,
 			if len(args) > 1 {
 				a.folders = folders(c.Collections[c.DefaultCollection])
 			}
+			a.listen = slices.Contains(f.typed, "listen")
 			for _, flag := range f.typed {
 				if slices.Contains([]string{"llm", "embedder", "kafka"}, flag) {
 					a.ignored = append(a.ignored, "--"+flag)
@@ -84,37 +85,33 @@ func folders(col *CollectionConfig) []string {
 
 func ask(ctx context.Context, c *Config, q asking, stdout, stderr io.Writer) error {
 	err := once(ctx, c, stderr, func(ctx context.Context, col *collection) error {
-		a, err := col.answers.Answer(ctx, answer.Question{Text: q.question, Query: index.Query{K: q.k}})
+		here, err := api.New(api.Options{Collections: []api.Collection{col.forAPI()}, Log: slog.New(slog.DiscardHandler)})
+		if err != nil {
+			return err
+		}
+		a, err := here.Answer(ctx, api.AskRequest{Question: q.question, K: &q.k})
 		if err != nil {
 			return fmt.Errorf("answering: %w", err)
 		}
-		return printAnswer(stdout, forPrint(a), q.asJSON)
+		return printAnswer(stdout, a, q.asJSON)
 	})
 	if inUse(err) {
-		return askRunning(ctx, c.Listen, q, stdout, stderr, err)
+		return askRunning(ctx, c, q, stdout, stderr, err)
 	}
 	return err
 }
 
-// forPrint is an answer as the API gives it.
-func forPrint(a answer.Answer) api.AskAnswer {
-	out := api.AskAnswer{Answer: a.Text, Kind: string(a.Kind), Model: a.Model, Epoch: a.Epoch}
-	for _, n := range a.Notices {
-		out.Notices = append(out.Notices, api.Notice(n))
+// askRunning asks the server that holds the data directory: where it says, or
+// where the command line does.
+func askRunning(ctx context.Context, c *Config, q asking, stdout, stderr io.Writer, inUse error) error {
+	listen := servingOn(c.Data)
+	if q.listen {
+		listen = c.Listen
 	}
-	for _, s := range a.Sources {
-		out.Sources = append(out.Sources, api.Source{
-			N: s.N, Cited: s.Cited, Document: s.Hit.Document.ID.String(), Chunk: s.Hit.Chunk.String(),
-			Source: s.Hit.Document.Source, Path: s.Hit.Document.Path, Title: s.Hit.Title,
-			Heading: s.Hit.Heading, Page: s.Hit.Page, Text: s.Hit.Text, Score: s.Hit.Score,
-		})
+	if listen == "" {
+		return &exitError{exitInUse, inUse, "It does not serve, or not yet: it may be a question, an `eval`, or a server that starts. Try again when it is done."}
 	}
-	return out
-}
-
-// askRunning asks the server that holds the data directory.
-func askRunning(ctx context.Context, listen string, q asking, stdout, stderr io.Writer, inUse error) error {
-	s := running{address: callable(listen), key: os.Getenv("RAGSERVER_KEY")}
+	s := running{address: callable(listen), data: c.Data, key: os.Getenv("RAGSERVER_KEY")}
 	if err := s.mustWatch(ctx, q); err != nil {
 		return notThere(err, inUse, listen)
 	}
@@ -133,12 +130,13 @@ func notThere(err, inUse error, listen string) error {
 	if !errors.Is(err, errNoServer) {
 		return err
 	}
-	return &exitError{code: exitInUse, err: fmt.Errorf("%w; and no server answers on %s: say where it listens with --listen", inUse, listen)}
+	return &exitError{exitInUse, inUse, "No server answers on " + listen + ": say where it listens with --listen, or stop it."}
 }
 
 func printAnswer(w io.Writer, a api.AskAnswer, asJSON bool) error {
 	if asJSON {
 		e := json.NewEncoder(w)
+		e.SetEscapeHTML(false)
 		e.SetIndent("", "  ")
 		return e.Encode(a)
 	}

@@ -3,6 +3,8 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
+	"net"
 	"os"
 	"path/filepath"
 
@@ -56,4 +58,32 @@ func writable(dir string) error {
 		return err
 	}
 	return errors.Join(f.Close(), os.Remove(f.Name()))
+}
+
+// servingFile holds the address of the server that has the data directory. Who
+// takes the directory removes it, and writes it anew if he serves: it is always
+// about who has the directory now.
+const servingFile = "serving"
+
+// noteServing has those who find the directory taken know where to ask.
+func noteServing(dir, address string) error {
+	return durable.Replace(filepath.Join(dir, servingFile), []byte(address))
+}
+
+func forgetServing(dir string) error {
+	err := os.Remove(filepath.Join(dir, servingFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+// servingOn returns the address of the server that has the directory, "" if who
+// has it does not serve, or not yet.
+func servingOn(dir string) string {
+	b, err := os.ReadFile(filepath.Join(dir, servingFile))
+	if _, _, wrong := net.SplitHostPort(string(b)); err != nil || wrong != nil {
+		return ""
+	}
+	return string(b)
 }

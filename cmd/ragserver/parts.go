@@ -23,6 +23,7 @@ import (
 // parts are what a command works with: built in order, closed in the opposite
 // order.
 type parts struct {
+	data        string // the directory
 	purpose     purpose
 	log         *slog.Logger
 	models      map[string]answer.Model
@@ -63,7 +64,7 @@ const (
 
 // build opens everything. The caller runs the collections and closes the parts.
 func build(ctx context.Context, c *Config, what purpose, log *slog.Logger) (_ *parts, err error) {
-	p := &parts{purpose: what, log: log, models: map[string]answer.Model{}}
+	p := &parts{data: c.Data, purpose: what, log: log, models: map[string]answer.Model{}}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, p.close())
@@ -76,6 +77,9 @@ func build(ctx context.Context, c *Config, what purpose, log *slog.Logger) (_ *p
 	// collections in it would be two servers of which one is not asked.
 	if p.release, err = disk.Lock(c.Data); err != nil {
 		return nil, fmt.Errorf("the data directory %s: %w", c.Data, err)
+	}
+	if err := forgetServing(c.Data); err != nil {
+		return nil, err
 	}
 	for name, m := range c.Models {
 		if !c.speaks(name) {
@@ -314,6 +318,7 @@ func (p *parts) close() error {
 		errs = append(errs, p.parser.Close())
 	}
 	if p.release != nil {
+		errs = append(errs, forgetServing(p.data))
 		p.release()
 	}
 	return errors.Join(errs...)

@@ -18,6 +18,7 @@ import (
 // running is a server in another process, called over HTTP.
 type running struct {
 	address string
+	data    string // its data directory
 	key     string // "" for none
 }
 
@@ -73,7 +74,7 @@ func (s running) refusal(resp *http.Response) error {
 	}
 	switch {
 	case resp.StatusCode == http.StatusUnauthorized && s.key == "":
-		e.Error.Message = "a key is needed: put one into the variable RAGSERVER_KEY; `ragserver key add NAME` makes one"
+		e.Error.Message = "a key is needed: put one into the variable RAGSERVER_KEY; `ragserver key add NAME --data " + s.data + "` makes one"
 	case resp.StatusCode == http.StatusUnauthorized:
 		e.Error.Message = "the key in RAGSERVER_KEY is not valid here; it may have been revoked"
 	}

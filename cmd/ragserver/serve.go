@@ -63,6 +63,9 @@ func serve(ctx context.Context, c *Config, stdout, stderr io.Writer) (err error)
 	go func() { running <- p.run(ctx); stop() }()
 	serving := make(chan error, 1)
 	go func() { serving <- server.Serve(ctx, ln, grace); stop() }()
+	if err := noteServing(c.Data, ln.Addr().String()); err != nil {
+		log.Warn("`ragserver ask` will not find this server unless told where it listens", "err", err)
+	}
 
 	p.announce(ctx, c, ln.Addr(), bar, stdout)
 	<-ctx.Done()
