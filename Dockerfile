@@ -1,5 +1,9 @@
 # Builds the static binary and leaves nothing else in the image.
 #   docker build --build-arg VERSION=$(git describe --tags --always) -t ragserver .
+#   docker run -p 127.0.0.1:8080:8080 -v ./docs:/docs:ro -v ragserver:/data ragserver
+# It runs as user 65532, who must be able to read the documents, and to write to
+# /data: a volume of Docker's own is theirs; a folder of the host needs
+#   sudo chown 65532:65532 ./ragserver-data
 FROM golang:1.26 AS build
 WORKDIR /src
 COPY go.mod go.sum ./
@@ -7,13 +11,13 @@ RUN go mod download
 COPY . .
 ARG VERSION=""
 RUN CGO_ENABLED=0 go build -trimpath -ldflags="-s -w -X main.release=$VERSION" -o /ragserver ./cmd/ragserver \
- && mkdir /data
+ && mkdir /data /scratch && chmod 1777 /scratch
 
 FROM scratch
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
 COPY --from=build /ragserver /ragserver
 COPY --from=build --chown=65532:65532 /data /data
-COPY --from=build --chown=65532:65532 /data /tmp
+COPY --from=build /scratch /tmp
 USER 65532:65532
 VOLUME /data
 EXPOSE 8080

@@ -39,6 +39,9 @@ func serve(ctx context.Context, c *Config, stdout, stderr io.Writer) (err error)
 	defer ln.Close()
 
 	p, err := build(ctx, c, toServe, log)
+	if _, early := brokenOff(ctx, err); early {
+		return nil // a server that is stopped has done what it was told to
+	}
 	if err != nil {
 		return err
 	}

@@ -51,18 +51,20 @@ func TestSignals(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, tc := range map[string]struct {
-		args   []string
+		args   []string // the last is what the model is for
 		signal os.Signal
 		code   int
 	}{
-		"ask interrupted":    {[]string{"ask", "How many days of leave?", docs}, os.Interrupt, 130},
-		"ask terminated":     {[]string{"ask", "How many days of leave?", docs}, syscall.SIGTERM, 143},
-		"eval interrupted":   {[]string{"eval", questions, docs}, os.Interrupt, 130},
-		"doctor interrupted": {[]string{"doctor", docs}, os.Interrupt, 130},
+		"ask interrupted":       {[]string{"ask", "How many days of leave?", docs, "--llm"}, os.Interrupt, 130},
+		"ask terminated":        {[]string{"ask", "How many days of leave?", docs, "--llm"}, syscall.SIGTERM, 143},
+		"eval interrupted":      {[]string{"eval", questions, docs, "--llm"}, os.Interrupt, 130},
+		"doctor interrupted":    {[]string{"doctor", docs, "--llm"}, os.Interrupt, 130},
+		"a server that starts":  {[]string{docs, "--log-level", "warn", "--embedder"}, syscall.SIGTERM, 0},
+		"a question that waits": {[]string{"ask", "How many days of leave?", docs, "--embedder"}, syscall.SIGTERM, 143},
 	} {
 		t.Run(name, func(t *testing.T) {
 			model, asked := silentModel(t)
-			cmd := exec.Command(exe, append(tc.args, "--listen", "127.0.0.1:0", "--data", t.TempDir(), "--llm", model)...)
+			cmd := exec.Command(exe, append(tc.args, model, "--listen", "127.0.0.1:0", "--data", t.TempDir())...)
 			var out, errs bytes.Buffer
 			cmd.Stdout, cmd.Stderr = &out, &errs
 			if err := cmd.Start(); err != nil {
