@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	. "github.com/ragserver/ragserver/pipeline"
@@ -31,15 +32,24 @@ func (s given[T]) Run(ctx context.Context, in Input[T]) error {
 	return nil
 }
 
+// words draws words. Their letters lie side by side in the order in which they
+// come, as in a file that has been read.
 func words(n, different int) []Change[string] {
 	r := rand.New(rand.NewPCG(1, 2))
 	dict := make([]string, different)
 	for i := range dict {
 		dict[i] = fmt.Sprintf("w%06x", r.Uint32()&0xffffff)
 	}
+	var text strings.Builder
 	rows := make([]Change[string], n)
 	for i := range rows {
 		rows[i] = Change[string]{Key{r.Uint64(), r.Uint64()}, dict[r.IntN(different)], 1}
+		text.WriteString(rows[i].Row)
+	}
+	all := text.String()
+	for i := range rows {
+		k := len(rows[i].Row)
+		rows[i].Row, all = all[:k], all[k:]
 	}
 	return rows
 }
