@@ -6,14 +6,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/ragserver/ragserver/indexer/index"
-	"github.com/ragserver/ragserver/internal/durable"
 	"github.com/ragserver/ragserver/pipeline"
 	"github.com/ragserver/ragserver/pipeline/fsio"
 )
@@ -29,14 +31,16 @@ var (
 )
 
 // inbox is the source of documents that callers put: their bodies are files of
-// its directory, named by chance; rows tell which file is whose.
+// its directory, named in the order they came; rows tell which file is whose
+// and, if the engine's state is lost, the files themselves.
 type inbox struct {
 	name     string
 	dir      string
 	settings string
 	found    func(item)         // told of a document before the engine is
 	dropped  func(pipeline.Key) // told of a deletion before the engine is
-	old      []string           // bodies of former runs
+	old      []string           // bodies of former runs, in their order
+	log      *slog.Logger
 	requests chan request
 	serial   atomic.Uint64
 }
@@ -78,38 +82,81 @@ func (b *inbox) Run(ctx context.Context, in pipeline.Input[item]) error {
 	}
 }
 
+// known is what an inbox keeps in the engine's state: that it has a state.
+var known = pipeline.KeyOf("the bodies are known")
+
 // takeUp asks for every document again whose results come from another parser
 // or embedder, and removes bodies that no row names: those of requests that
-// were never answered.
+// were never answered, and of documents that were replaced. In a new state there
+// are no rows yet: then it takes up the last body of each document.
 func (b *inbox) takeUp(ctx context.Context, in pipeline.Input[item]) (held map[pipeline.Key]string, err error) {
 	held = map[pipeline.Key]string{}
-	named := map[string]bool{}
-	var outdated []item
+	var asked []item
 	in.Rows(func(k pipeline.Key, it item) bool {
-		held[k], named[it.Body] = it.Body, true
+		held[k] = it.Body
 		if it.Settings != b.settings {
-			outdated = append(outdated, it)
+			asked = append(asked, it)
 		}
 		return true
 	})
-	for _, it := range outdated {
+	begun := false
+	in.State(func(pipeline.Key, []byte) bool { begun = true; return false })
+	if !begun {
+		in.Put(known, nil)
+		if len(held) == 0 {
+			asked = b.orphans()
+		}
+	}
+	for _, it := range asked {
 		it.Settings, it.Backlog = b.settings, true
+		held[it.key()] = it.Body
 		b.found(it)
 		in.Upsert(it.key(), it)
 	}
-	if len(outdated) > 0 {
+	if len(asked) > 0 || !begun {
 		if err := in.Commit(ctx, nil); err != nil {
 			return nil, err
 		}
 	}
+	named := map[string]bool{}
+	for _, body := range held {
+		named[body] = true
+	}
 	for _, name := range b.old {
-		if !named[name] {
-			if err := os.Remove(filepath.Join(b.dir, name)); err != nil {
-				return nil, fmt.Errorf("indexer: removing a forgotten upload: %w", err)
-			}
+		if named[name] {
+			continue
+		}
+		path := filepath.Join(b.dir, name)
+		if _, _, err := describeBody(path); err != nil {
+			b.log.Warn("a file among the uploads is none; it stays where it is", "err", err)
+		} else if err := os.Remove(path); err != nil {
+			return nil, fmt.Errorf("indexer: removing a forgotten upload: %w", err)
 		}
 	}
 	return held, nil
+}
+
+// orphans are the documents whose bodies are here without a state.
+func (b *inbox) orphans() []item {
+	last := map[pipeline.Key]item{}
+	for _, name := range b.old {
+		d, size, err := describeBody(filepath.Join(b.dir, name))
+		if err == nil {
+			it := b.item(d, size, name)
+			last[it.key()] = it
+		}
+	}
+	if len(last) > 0 {
+		b.log.Warn("uploads are taken up from their files, for the engine has no state of them", "documents", len(last))
+	}
+	return slices.Collect(maps.Values(last))
+}
+
+func (b *inbox) item(d description, size int64, body string) item {
+	return item{
+		File: fsio.File{Source: b.name, Path: d.Path, Size: size, Created: d.Created, Modified: d.Modified, Seen: d.Seen, Owner: d.Owner},
+		Body: body, Settings: b.settings, Title: d.Title, Fields: d.Fields,
+	}
 }
 
 // group commits first and whatever else is waiting as one group. A body that is
@@ -172,22 +219,11 @@ func (b *inbox) ask(ctx context.Context, r request) error {
 	}
 }
 
-// store makes a body durable and returns its name and size.
-func (b *inbox) store(r io.Reader) (name string, size int64, err error) {
-	name = fmt.Sprintf("%016x-%x", time.Now().UnixNano(), b.serial.Add(1))
-	path := filepath.Join(b.dir, name)
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-	if err != nil {
-		return "", 0, err
-	}
-	size, err = io.Copy(f, r)
-	if err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		return "", 0, errors.Join(err, os.Remove(path))
-	}
-	return name, size, durable.SyncDir(b.dir)
+// store makes a body durable and returns the document.
+func (b *inbox) store(d description, r io.Reader) (item, error) {
+	name := fmt.Sprintf("%016x-%016x", time.Now().UnixNano(), b.serial.Add(1))
+	size, err := writeBody(filepath.Join(b.dir, name), d, r)
+	return b.item(d, size, name), err
 }
 
 // Put stores a document under the caller's key in a source that callers write
@@ -206,17 +242,14 @@ func (x *Indexer) Put(ctx context.Context, source, key string, r io.Reader, m in
 		}
 		fields = string(j)
 	}
-	name, size, err := b.store(r)
+	now := time.Now().UTC()
+	d := description{Path: key, Title: m.Title, Fields: fields, Owner: m.Owner, Created: m.Created, Modified: m.Modified, Seen: now}
+	if d.Modified.IsZero() {
+		d.Modified = now
+	}
+	it, err := b.store(d, r)
 	if err != nil {
 		return Status{}, fmt.Errorf("indexer: storing %s/%s: %w", source, key, err)
-	}
-	now := time.Now().UTC()
-	it := item{
-		File: fsio.File{Source: source, Path: key, Size: size, Created: m.Created, Modified: m.Modified, Seen: now, Owner: m.Owner},
-		Body: name, Settings: b.settings, Title: m.Title, Fields: fields,
-	}
-	if it.Modified.IsZero() {
-		it.Modified = now
 	}
 	if err := b.ask(ctx, request{key: it.key(), item: &it}); err != nil {
 		return Status{}, fmt.Errorf("indexer: storing %s/%s: %w", source, key, err)

@@ -177,14 +177,14 @@ func (x *Indexer) uploaded() (*source, error) {
 	if err != nil {
 		return nil, err
 	}
-	b.found, b.dropped = x.found, x.dropped
+	b.found, b.dropped, b.log = x.found, x.dropped, x.log
 	s := &source{name: UploadsName, kind: "uploads", location: b.dir, pipeline: b, inbox: b}
 	s.open = func(it item) (parse.File, io.Closer, error) {
-		file, err := os.Open(filepath.Join(b.dir, it.Body))
+		file, _, body, err := openBody(filepath.Join(b.dir, it.Body))
 		if err != nil {
 			return parse.File{}, nil, err
 		}
-		return parse.File{Name: it.Path, Data: file, Size: it.Size}, file, nil
+		return parse.File{Name: it.Path, Data: body, Size: it.Size}, file, nil
 	}
 	s.standing = func() SourceStatus { return SourceStatus{Scanned: true} }
 	return s, nil

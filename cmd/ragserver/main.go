@@ -290,7 +290,7 @@ func damaged(err error) bool {
 
 // remedyDamaged says what to do about it.
 const remedyDamaged = `Restore the whole data directory from a backup. Without one, move engine and index of the collection (in collections/NAME) away, both:
-folders and topics are then read again, but for what a topic no longer holds; uploads must be put again: keep a copy of the directory uploads.`
+folders, uploads and topics are then read again, but for what a topic no longer holds.`
 
 // inUse reports whether another process uses the data directory.
 func inUse(err error) bool {
