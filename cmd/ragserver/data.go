@@ -32,9 +32,13 @@ func prepareData(dir string) error {
 		err = writable(dir)
 	}
 	if err != nil {
-		return usage(fmt.Errorf("the data directory %s cannot be used: %w; choose another with --data", dir, err))
+		return unusable(dir, err)
 	}
 	return nil
+}
+
+func unusable(dir string, err error) error {
+	return usage(fmt.Errorf("the data directory %s cannot be used: %w; choose another with --data", dir, err))
 }
 
 func mark(dir string) error {
@@ -58,6 +62,13 @@ func writable(dir string) error {
 		return err
 	}
 	return errors.Join(f.Close(), os.Remove(f.Name()))
+}
+
+// holdsNothing reports whether nothing was ever indexed in a data directory. One
+// that cannot be read is another matter.
+func holdsNothing(dir string) bool {
+	collections, err := os.ReadDir(filepath.Join(dir, "collections"))
+	return errors.Is(err, fs.ErrNotExist) || err == nil && len(collections) == 0
 }
 
 // servingFile holds the address of the server that has the data directory. Who

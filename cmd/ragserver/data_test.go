@@ -45,7 +45,7 @@ func TestTakenByNoServer(t *testing.T) {
 	}
 	defer release()
 	var out, errs bytes.Buffer
-	code := run([]string{"ask", "How many?", "--data", dir}, nil, &out, &errs)
+	code := run([]string{"ask", "How many?", "--data", dir, t.TempDir()}, nil, &out, &errs)
 	if code != exitInUse || !strings.Contains(errs.String(), "It does not serve, or not yet") || out.Len() > 0 {
 		t.Errorf("code %d\n%s%s", code, &out, &errs)
 	}

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 	"strings"
 	"text/tabwriter"
@@ -144,7 +146,11 @@ func openKeys(c *Config) (*api.Keys, error) {
 	for i, k := range c.Keys {
 		fixed[i] = api.Key{Name: k.Name, Scopes: scopesOf(k.Scopes), Hash: k.Hash}
 	}
-	return api.OpenKeys(filepath.Join(c.Data, "keys.json"), fixed...)
+	keys, err := api.OpenKeys(filepath.Join(c.Data, "keys.json"), fixed...)
+	if errors.Is(err, fs.ErrPermission) {
+		err = unusable(c.Data, err)
+	}
+	return keys, err
 }
 
 func scopesOf(names []string) []api.Scope {

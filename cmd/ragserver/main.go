@@ -270,6 +270,9 @@ func hintCommand(cmd *cobra.Command, args []string, err error) error {
 	if _, statErr := os.Stat(args[0]); statErr == nil {
 		return err
 	}
+	if slices.Contains([]string{"serve", "server", "start", "run", "watch", "index", "up"}, args[0]) {
+		return usage(fmt.Errorf("%w (serving needs no command: %s)", err, cmd.UseLine()))
+	}
 	var names []string
 	for _, c := range cmd.Commands() {
 		names = append(names, c.Name())

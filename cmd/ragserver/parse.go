@@ -88,18 +88,20 @@ func parseFiles(ctx context.Context, paths []string, asJSON bool, stdout, stderr
 }
 
 func parseFile(ctx context.Context, pool *parse.Pool, path string) (parse.Document, error) {
+	info, err := os.Stat(path) // opening a pipe may wait for ever
+	switch {
+	case err != nil:
+		return parse.Document{}, err
+	case info.IsDir():
+		return parse.Document{}, errors.New("is a folder")
+	case !info.Mode().IsRegular():
+		return parse.Document{}, errors.New("is no file but a pipe or a device; save what comes from it in a file")
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return parse.Document{}, err
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return parse.Document{}, err
-	}
-	if info.IsDir() {
-		return parse.Document{}, errors.New("is a folder")
-	}
 	r, err := pool.Parse(ctx, parse.File{Name: path, Data: f, Size: info.Size()})
 	return r.Document, err
 }

@@ -272,6 +272,9 @@ func (p *parts) run(ctx context.Context) error {
 // once runs the default collection while f works with it, as soon as it is in
 // step with its sources.
 func once(ctx context.Context, c *Config, stderr io.Writer, f func(context.Context, *collection) error) (err error) {
+	if !c.watches() && holdsNothing(c.Data) {
+		return usage(fmt.Errorf("nothing is indexed in the data directory %s: name a folder to index, or a data directory with --data", c.Data))
+	}
 	p, err := build(ctx, c, toAsk, newLog(c.Log, stderr))
 	if err != nil {
 		return err
@@ -296,6 +299,9 @@ func once(ctx context.Context, c *Config, stderr io.Writer, f func(context.Conte
 		if lacking != "" {
 			fmt.Fprintln(stderr, lacking)
 		}
+	}
+	if st := col.indexer.View().Stats(); st.Documents == 0 {
+		fmt.Fprintf(stderr, "There are no documents to answer from; %d could not be read.\n", st.Unread)
 	}
 	return f(ctx, col)
 }

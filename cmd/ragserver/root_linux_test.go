@@ -131,7 +131,13 @@ func TestKeyOfRoot(t *testing.T) {
 func TestDataOfOthers(t *testing.T) {
 	needRoot(t)
 	dir, exe := openPlace(t)
-	for _, data := range []string{"data", "docs"} {
+	if out, err := exec.Command(exe, "ask", "How many days?", "--data", filepath.Join(dir, "docs", "x"), filepath.Join(dir, "docs")).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	for _, data := range []string{"data", "docs"} { // one that cannot be made, and one that is root's
+		if cmd, said := as(nobody, dir, exe, "ask", "How many days?", "--data", "docs/x"); cmd.Run() == nil || strings.Contains(said.String(), "nothing is indexed") {
+			t.Errorf("of a directory that cannot be read it says\n%s", said)
+		}
 		for _, args := range [][]string{
 			{"--listen", "127.0.0.1:0", "--data", data + "/x", "docs"},
 			{"ask", "How many days?", "--data", data + "/x", "docs"},

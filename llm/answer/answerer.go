@@ -215,7 +215,6 @@ func (r *run) respond() error {
 	}
 	switch {
 	case r.model == nil && quotable:
-		r.notice(NoModel, "no language model is configured: these are the passages' own sentences")
 		return r.extract()
 	case r.model == nil:
 		return r.refuse()
@@ -253,6 +252,9 @@ func (r *run) extract() error {
 	}
 	if len(qs) == 0 {
 		return r.refuse()
+	}
+	if r.model == nil {
+		r.notice(NoModel, "no language model is configured: these are the passages' own sentences")
 	}
 	for i, q := range qs {
 		r.answer.Sources[q.n-1].Cited = true

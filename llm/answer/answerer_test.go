@@ -133,6 +133,24 @@ func each(a Answer, f func(Notice) string) string {
 
 const vacation = "How many days of vacation does an employee have?"
 
+// shelf finds the same whatever is asked.
+type shelf []index.Hit
+
+func (s shelf) Search(context.Context, index.Query) (index.Result, error) {
+	return index.Result{Hits: s}, nil
+}
+
+// Where nothing can be quoted no quotes are spoken of.
+func TestNothingToQuote(t *testing.T) {
+	got, err := play(t, answerer(t, Options{Retriever: shelf{{Text: "x"}}}), Question{Text: "What is it?"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Kind != Refused || codes(got) != "" {
+		t.Errorf("%+v", got)
+	}
+}
+
 func TestExtractive(t *testing.T) {
 	got, err := play(t, answerer(t, Options{}), Question{Text: vacation})
 	if err != nil {
