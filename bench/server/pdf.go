@@ -3,11 +3,12 @@ package main
 import (
 	"bufio"
 	"fmt"
+	"io"
 	"os"
 )
 
-// largePDF writes a valid PDF of about size bytes: pages of text with much of
-// it, so that reading takes its time.
+// largePDF writes a PDF of about size bytes: pages of text with much of it, so
+// that reading takes its time.
 func largePDF(path string, size int64) (err error) {
 	f, err := os.Create(path)
 	if err != nil {
@@ -18,7 +19,27 @@ func largePDF(path string, size int64) (err error) {
 			err = e
 		}
 	}()
+	lines := make([]string, 60)
+	for i := range lines {
+		lines[i] = sentence(i, "page")
+	}
 	w := bufio.NewWriterSize(f, 1<<20)
+	writePDF(w, int(size/int64(len(pageOf(lines))+260)), lines)
+	return w.Flush()
+}
+
+// pageOf is the content of a page.
+func pageOf(lines []string) string {
+	page := ""
+	for i, line := range lines {
+		page += fmt.Sprintf("BT /F1 9 Tf 40 %d Td (%s) Tj ET\n", 780-12*i, line)
+	}
+	return page
+}
+
+// writePDF writes a valid PDF of equal pages.
+func writePDF(w io.Writer, pages int, lines []string) {
+	page := pageOf(lines)
 	var at int64
 	var offsets []int64
 	put := func(format string, a ...any) {
@@ -33,11 +54,6 @@ func largePDF(path string, size int64) (err error) {
 	}
 	put("%%PDF-1.4\n")
 	object("<< /Type /Catalog /Pages 2 0 R >>")
-	page := ""
-	for line := range 60 {
-		page += fmt.Sprintf("BT /F1 9 Tf 40 %d Td (%s) Tj ET\n", 780-12*line, sentence(line, "page"))
-	}
-	pages := int(size / int64(len(page)+260))
 	kids := ""
 	for i := range pages {
 		kids += fmt.Sprintf("%d 0 R ", 4+2*i)
@@ -55,5 +71,4 @@ func largePDF(path string, size int64) (err error) {
 		put("%010d 00000 n \n", o)
 	}
 	put("trailer\n<< /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n", len(offsets)+1, start)
-	return w.Flush()
 }
