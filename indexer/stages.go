@@ -144,7 +144,7 @@ func (x *Indexer) make(ctx context.Context, file parse.File, hash, version index
 	}
 	chunks := split.Chunks(doc.Blocks, res.Text, res.Spans, split.Options{})
 	c := &index.Content{
-		Version: version, Title: doc.Title, Language: doc.Language, Type: doc.Type,
+		Version: version, Title: doc.Title, Language: Language(doc.Blocks), Type: doc.Type,
 		Text: res.Text, Chunks: make([]index.Chunk, len(chunks)), Attributes: maps.Clone(doc.Meta),
 	}
 	if len(doc.Warnings) > 0 {

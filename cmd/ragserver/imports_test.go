@@ -29,7 +29,7 @@ var layers = map[string][]string{
 
 	"pipeline/internal/rowfile": {"pipeline", "pipeline/fsio"},
 
-	"indexer":                     {"pipeline", "pipeline/fsio", "pipeline/kafkaio", "indexer/parse", "indexer/split", "indexer/embed", "indexer/index", "internal/durable"},
+	"indexer":                     {"pipeline", "pipeline/fsio", "pipeline/kafkaio", "indexer/parse", "indexer/split", "indexer/embed", "indexer/index", "indexer/index/words", "internal/durable"},
 	"indexer/parse":               {},
 	"indexer/split":               {"indexer/parse"},
 	"indexer/embed":               {},

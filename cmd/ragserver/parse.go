@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/ragserver/ragserver/indexer"
 	"github.com/ragserver/ragserver/indexer/parse"
 	"github.com/ragserver/ragserver/indexer/split"
 )
@@ -42,7 +43,8 @@ standard error; the exit code is then 1.`,
 
 // parsedFile is a line of `parse --json`.
 type parsedFile struct {
-	File string `json:"file"`
+	File     string `json:"file"`
+	Language string `json:"language,omitempty"` // BCP 47
 	parse.Document
 	Text   string        `json:"text"` // what is indexed; offsets are bytes into it
 	Chunks []split.Chunk `json:"chunks"`
@@ -77,7 +79,7 @@ func parseFiles(ctx context.Context, paths []string, asJSON bool, stdout, stderr
 			continue
 		}
 		text, chunks := split.Split(doc, split.Options{})
-		if err := json.NewEncoder(stdout).Encode(parsedFile{path, doc, text, chunks}); err != nil {
+		if err := json.NewEncoder(stdout).Encode(parsedFile{path, indexer.Language(doc.Blocks), doc, text, chunks}); err != nil {
 			return err
 		}
 	}

@@ -20,8 +20,7 @@ const (
 type Document struct {
 	Type     string         `json:"type"` // media type that was detected
 	Title    string         `json:"title,omitempty"`
-	Language string         `json:"language,omitempty"` // BCP 47 base language, "" if unknown
-	Meta     map[string]any `json:"meta,omitempty"`     // author, dates, pages …: strings, float64, bool, []any
+	Meta     map[string]any `json:"meta,omitempty"` // author, dates, pages …: strings, float64, bool, []any
 	Blocks   []Block        `json:"blocks"`
 	Warnings []string       `json:"warnings,omitempty"` // what could not be read, e.g. "page 3 has no text"
 }

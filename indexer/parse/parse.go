@@ -148,7 +148,6 @@ func (b *builder) finish() error {
 	if b.doc.Title == "" {
 		b.doc.Title = b.firstHeading()
 	}
-	b.doc.Language = language(b.doc.Blocks)
 	return nil
 }
 

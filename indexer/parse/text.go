@@ -2,8 +2,6 @@ package parse
 
 import (
 	"strings"
-
-	"github.com/RadhiFadlillah/whatlanggo"
 )
 
 // readText reads plain text: paragraphs are parted by blank lines, lines stay
@@ -59,28 +57,4 @@ func paragraphs(text string) func(yield func(string) bool) {
 			yield(strings.TrimRight(text[start:], " \t\n"))
 		}
 	}
-}
-
-// language guesses the language of a document from up to 2 kB of its prose,
-// taken from its middle, where boilerplate is rare.
-func language(blocks []Block) string {
-	const enough = 2 << 10
-	var sb strings.Builder
-	n := len(blocks)
-	for i := range n {
-		bl := blocks[(n/3+i)%n]
-		if bl.Kind == Code || bl.Kind == Running || bl.Kind == Table && i < n/2 {
-			continue
-		}
-		sb.WriteString(cutRunes(bl.Text, enough-sb.Len()))
-		sb.WriteByte('\n')
-		if sb.Len() >= enough {
-			break
-		}
-	}
-	info := whatlanggo.Detect(sb.String())
-	if !info.IsReliable() {
-		return ""
-	}
-	return info.Lang.Iso6391()
 }

@@ -34,6 +34,68 @@ func Detect(text string) string {
 	return scriptLanguage[best]
 }
 
+// Surely is Detect where a text leaves no doubt, also none that it might be in a
+// language which Detect does not know.
+func Surely(text string) (language string, sure bool) {
+	counts, sample := countScripts(text)
+	letters := 0
+	for _, n := range counts {
+		letters += n
+	}
+	best := mostly(counts)
+	if letters < surelyLetters || 4*counts[best] < 3*letters && best != scriptHan && best != scriptKana {
+		return "", false
+	}
+	switch best {
+	case scriptLatin:
+		votes, words := latinVotes(sample)
+		return surelyLatin(votes, words)
+	case scriptCyrillic:
+		// What other languages have, or what Russian has and most do not.
+		own := count(sample, "ыэЫЭ")
+		return "ru", 100*own > counts[best] && count(sample, "іїєґўђћџљњјѓќѕәөүұқғңһІЇЄЎЈ") == 0
+	case scriptArabic:
+		return "ar", count(sample, "پچژگکیٹڈڑےںۆەێۇۈې") == 0 && 100*count(sample, "ةىيك") > counts[best]
+	case scriptHan:
+		return "zh", 50*counts[scriptKana] < counts[scriptHan]
+	case scriptKana, scriptHangul, scriptGreek, scriptThai, scriptGeorgian, scriptArmenian:
+		return scriptLanguage[best], true
+	}
+	return "", false
+}
+
+// What leaves no doubt: so many letters, such a share of function words, so
+// many times as many of them as of the next language, and no near relation that
+// Detect does not know (as Afrikaans is of Dutch).
+const (
+	surelyLetters = 100
+	surelyShare   = 0.12
+	surelyMargin  = 3
+)
+
+var noNearRelation = map[string]bool{"en": true, "de": true, "fr": true, "es": true, "it": true, "pt": true}
+
+func surelyLatin(votes map[string]float64, words int) (language string, sure bool) {
+	most, next := 0.0, 0.0
+	for l, n := range votes {
+		if n > most {
+			language, most, next = l, n, most
+		} else {
+			next = max(next, n)
+		}
+	}
+	return language, noNearRelation[language] && most >= surelyShare*float64(words) && most >= surelyMargin*next
+}
+
+func count(text, letters string) (n int) {
+	for _, r := range text {
+		if r >= utf8.RuneSelf && strings.ContainsRune(letters, r) {
+			n++
+		}
+	}
+	return n
+}
+
 // script is a group of writing systems; of most, one language is expected.
 type script uint8
 
