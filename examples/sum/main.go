@@ -20,7 +20,7 @@ type Total struct {
 }
 
 func plan(g *pipeline.Graph, f program.Files) error {
-	readings := csvio.Read[Reading](g, f.Input, csvio.Exclude(f.Output, f.State))
+	readings := csvio.Read[Reading](g, f.Input, csvio.Exclude(f.Output, f.State), csvio.KeepIf(f.State != ""))
 	valid := pipeline.Filter(readings, func(r Reading) bool { return r.Value >= 0 })
 	total := pipeline.Fold(valid, func(t *Total, r Reading, n int) { t.Sum += n * r.Value })
 	return program.Write(total, f.Output)

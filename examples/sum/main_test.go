@@ -110,11 +110,21 @@ func TestStatic(t *testing.T) {
 	if sum, _ := final(t, changes(t, out)); sum != 20 || len(changes(t, out)) != 3 {
 		t.Fatalf("output %+v", changes(t, out))
 	}
+	write(t, filepath.Join(in, "a.csv"), "value\n6\n")
+	if err := os.Remove(filepath.Join(in, "c.csv")); err != nil {
+		t.Fatal(err)
+	}
+	if err := sum.Run(context.Background(), []string{"--input", in, "--output", out, "--state", state}, &log); err != nil {
+		t.Fatal(err)
+	}
+	if sum, _ := final(t, changes(t, out)); sum != 9 {
+		t.Fatalf("after an edit and a deletion: %+v", changes(t, out))
+	}
 	csv := filepath.Join(t.TempDir(), "out.csv")
 	if err := sum.Run(context.Background(), []string{"--input", in, "--output", csv}, &log); err != nil {
 		t.Fatal(err)
 	}
-	if b, _ := os.ReadFile(csv); !strings.HasPrefix(string(b), "sum,time,diff\n20,") {
+	if b, _ := os.ReadFile(csv); !strings.HasPrefix(string(b), "sum,time,diff\n9,") {
 		t.Errorf("output %s", b)
 	}
 	if err := sum.Run(context.Background(), []string{"--input", in, "--output", "null"}, &log); err != nil {

@@ -20,7 +20,7 @@ type Count struct {
 }
 
 func plan(g *pipeline.Graph, f program.Files) error {
-	lines := jsonio.Read[Line](g, f.Input, jsonio.Exclude(f.Output, f.State))
+	lines := jsonio.Read[Line](g, f.Input, jsonio.Exclude(f.Output, f.State), jsonio.KeepIf(f.State != ""))
 	counts := pipeline.FoldBy(lines, func(l Line) string { return l.Word }, func(c *Count, l Line, n int) {
 		c.Word = l.Word
 		c.Count += n

@@ -31,7 +31,11 @@ func AppendOnly() Option { return func(o *options) { o.AppendOnly = true } }
 
 // Keep has static mode keep the text of files, as live mode does, so that a
 // later run with the same state may find them rewritten or deleted.
-func Keep() Option { return func(o *options) { o.Keep = true } }
+func Keep() Option { return KeepIf(true) }
+
+// KeepIf is Keep if yes, for programs that may be run with a state or without:
+// without one there is no later run, and the text would take memory for nothing.
+func KeepIf(yes bool) Option { return func(o *options) { o.Keep = yes } }
 
 // Exclude are paths that are not read although they lie in the folder.
 func Exclude(paths ...string) Option {
