@@ -348,12 +348,51 @@ func TestStateThatDoesNotFit(t *testing.T) {
 		Subscribe(foldByGroup(in), nothing, "one")
 		Subscribe(foldByGroup(in), nothing, "two")
 	}), "number 1", "number 3", "Named")
+	if err := run(func(*Table[row]) {}); !errors.Is(err, ErrOtherPlan) {
+		t.Errorf("another plan: %v", err)
+	}
 	if err := run(func(*Table[row]) {}, DropUnknownState()); err != nil {
 		t.Errorf("dropping: %v", err)
 	}
 	if err := run(func(*Table[row]) {}); err != nil {
 		t.Errorf("after dropping: %v", err)
 	}
+}
+
+// TestLargeStateThatDoesNotFit: of large types only the place is told.
+func TestLargeStateThatDoesNotFit(t *testing.T) {
+	type ten struct{ A, B, C, D, E, F, G, H, I, J string }
+	type hundred struct{ A, B, C, D, E, F, G, H, I, J ten }
+	fs := pipelinetest.NewCrashFS(1)
+	before := func() error {
+		type wide struct {
+			All  hundred
+			Last int
+		}
+		return largeState[wide](t, fs)
+	}
+	after := func() error {
+		type wide struct {
+			All  hundred
+			Last float64
+		}
+		return largeState[wide](t, fs)
+	}
+	if err := before(); err != nil {
+		t.Fatal(err)
+	}
+	err := after()
+	if err == nil || len(err.Error()) > 800 || !strings.Contains(err.Error(), "Last int") || !strings.Contains(err.Error(), "Last float64") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func largeState[T any](t *testing.T, fs StateFS) error {
+	g := New(StateOn(fs, "state"), Static())
+	feed := pipelinetest.NewFeed[row]()
+	feed.End()
+	Subscribe(FoldBy(From(g, "in", feed), key, func(*T, row, int) {}).Named("wide"), func(uint64, []Change[T]) error { return nil })
+	return g.Run(t.Context())
 }
 
 func nothing(uint64, []Change[groupSum]) error { return nil }

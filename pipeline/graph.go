@@ -54,6 +54,10 @@ type DamageError = changelog.DamageError
 // one of the two was removed and the other was not.
 var ErrOtherState = errors.New("it is not the state that filled this sink")
 
+// ErrOtherPlan says that the state was saved by another plan than the graph's:
+// by a former version of the program, whose rows or tables were others.
+var ErrOtherPlan = errors.New("the state is of another plan")
+
 // LockedError says that another process has the state.
 type LockedError = changelog.LockedError
 

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -43,7 +45,7 @@ func (r *run) checkPlan() error {
 	if err != nil {
 		return err
 	}
-	var errs []error
+	var misfits []string
 	have := map[string]bool{}
 	for _, n := range r.plan {
 		if n.keeps == "" {
@@ -54,22 +56,20 @@ func (r *run) checkPlan() error {
 		was, known := saved[name]
 		switch {
 		case known && was != n.fingerprint:
-			errs = append(errs, fmt.Errorf("pipeline: the state of %s in %s was saved for other rows: saved %s, now %s; remove the directory, so that everything is read again, or go back to the former rows",
-				n, r.o.state, was, n.fingerprint))
+			before, now := difference(was, n.fingerprint)
+			misfits = append(misfits, fmt.Sprintf("the rows of %s were others (saved %s, now %s)", n, before, now))
 		case !known && len(saved) > 0 && n.missedInput(saved):
-			errs = append(errs, fmt.Errorf("pipeline: %s is new, but the state in %s has been built from input that it never saw: give its source another name, so that the source is read again, or remove the directory",
-				n, r.o.state))
+			misfits = append(misfits, fmt.Sprintf("%s is new, and its source has been read without it (another name has the source read again)", n))
 		case !known:
 			r.writer.Put(planTable, 0, []byte(name), []byte(n.fingerprint))
 		}
 	}
-	for name := range saved {
+	for _, name := range slices.Sorted(maps.Keys(saved)) {
 		if have[name] {
 			continue
 		}
 		if !r.o.dropUnknown {
-			errs = append(errs, fmt.Errorf("pipeline: the state in %s holds %q, which the plan does not have: name the table as it was, or run with DropUnknownState to drop it",
-				r.o.state, name))
+			misfits = append(misfits, fmt.Sprintf("it holds %q, which the plan does not have (DropUnknownState drops it)", name))
 			continue
 		}
 		r.o.log.Warn("dropping saved state of a table that the plan does not have", "state", r.o.state, "table", name)
@@ -80,7 +80,37 @@ func (r *run) checkPlan() error {
 			}
 		}
 	}
-	return errors.Join(errs...)
+	if len(misfits) == 0 {
+		return nil
+	}
+	const most = 3
+	if n := len(misfits); n > most {
+		misfits = append(misfits[:most], fmt.Sprintf("and %d more", n-most))
+	}
+	return fmt.Errorf("pipeline: %w: in %s %s; remove the directory, so that everything is read again, or go back to the former plan",
+		ErrOtherPlan, r.o.state, strings.Join(misfits, "; "))
+}
+
+// difference shows where two fingerprints begin to differ, and some of what
+// follows: both may describe large types.
+func difference(a, b string) (inA, inB string) {
+	const before, most = 20, 60
+	n := 0
+	for n < min(len(a), len(b)) && a[n] == b[n] {
+		n++
+	}
+	excerpt := func(s string) string {
+		from, to := max(n-before, 0), min(n+most, len(s))
+		out := strings.ToValidUTF8(s[from:to], "")
+		if from > 0 {
+			out = "…" + out
+		}
+		if to < len(s) {
+			out += "…"
+		}
+		return out
+	}
+	return excerpt(a), excerpt(b)
 }
 
 // missedInput reports whether a source that n reads has been read before.

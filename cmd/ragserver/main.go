@@ -93,9 +93,9 @@ more detail, in a YAML file named by --config. Flags win over variables, these
 over the file. Folders may be named, as in handbook=./docs.
 
 Exit codes: 0 fine, 1 failure, 2 wrong usage or configuration, 3 address in use,
-4 data directory in use, 5 data damaged, 6 disk full, 130 and 143 broken off by
-Ctrl-C or SIGTERM. A server that they stop ends with 0; a second one ends it at
-once.`
+4 data directory in use, 5 data damaged or of another version, 6 disk full, 130
+and 143 broken off by Ctrl-C or SIGTERM. A server that they stop ends with 0; a
+second one ends it at once.`
 
 const examples = `  ragserver ./docs
   ragserver ./docs ~/notes --llm ollama:qwen3:4b
@@ -291,6 +291,10 @@ func damaged(err error) bool {
 	return errors.As(err, &ofIndex) || errors.As(err, &ofEngine) || errors.Is(err, pipeline.ErrOtherState)
 }
 
+// remedyOther says what to do with data of another version of the program.
+const remedyOther = `Another version of ragserver wrote this data. Run that one, or move engine and index of the collection (in collections/NAME) away, both:
+folders, uploads and topics are then read again, but for what a topic no longer holds.`
+
 // remedyDamaged says what to do about it.
 const remedyDamaged = `Restore the whole data directory from a backup. Without one, move engine and index of the collection (in collections/NAME) away, both:
 folders, uploads and topics are then read again, but for what a topic no longer holds.`
@@ -314,6 +318,8 @@ func explain(err error) (code int, hint string) {
 	switch {
 	case inUse(err):
 		return exitInUse, "Another ragserver runs on this data directory. Ask that one, stop it, or choose another with --data."
+	case errors.Is(err, pipeline.ErrOtherPlan):
+		return exitDamaged, remedyOther
 	case damaged(err):
 		return exitDamaged, remedyDamaged
 	case isAny(err, diskFull):
