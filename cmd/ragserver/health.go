@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -18,15 +19,20 @@ func healthCommand(f *flags) *cobra.Command {
 	return &cobra.Command{
 		Use:   "health",
 		Short: "Ask a running server whether it serves",
-		Long: `Asks the server on --listen. The exit code is 0 if it serves, 1 if not: for
-containers and supervisors that run a command to find out.`,
+		Long: `Asks the server that runs on the data directory, or the one on --listen if that is
+given. The exit code is 0 if it serves, 1 if not: for containers and supervisors
+that run a command to find out.`,
 		Args: none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := f.config(cmd, nil)
 			if err != nil {
 				return err
 			}
-			return health(cmd.Context(), c.Listen, cmd.OutOrStdout())
+			listen := c.Listen
+			if there := servingOn(c.Data); there != "" && !slices.Contains(f.typed, "listen") {
+				listen = there
+			}
+			return health(cmd.Context(), listen, cmd.OutOrStdout())
 		},
 	}
 }
