@@ -17,7 +17,7 @@ var shapes = map[string]any{
 	"AskText": api.AskText{}, "AskAnswer": api.AskAnswer{}, "Notice": api.Notice{}, "Usage": api.Usage{}, "SearchResponse": api.SearchResponse{},
 	"Document": api.Document{}, "DocumentList": api.DocumentList{}, "DocumentText": api.DocumentText{},
 	"Written": api.Written{}, "SourceInfo": api.SourceInfo{}, "FeedEvent": api.FeedEvent{},
-	"Stats": api.Stats{}, "ErrorBody": api.ErrorBody{},
+	"Stats": api.Stats{}, "Trouble": api.Trouble{}, "ErrorBody": api.ErrorBody{},
 }
 
 var (

@@ -92,13 +92,14 @@ function search(q, k, only) {
     url: `/d/${d.id}?v=${d.version}&start=${p.start}&end=${p.end}`,
   }));
 }
+let troubles = [];
 const stats = () => {
   const all = [...docs.values()];
   const states = {};
   for (const d of all) states[d.state] = (states[d.state] ?? 0) + 1;
   return {
     version: '0.1.0', collection: 'default', epoch, documents: all.filter((d) => d.live).length, chunks: all.reduce((a, d) => a + d.chunks, 0), embedded: all.reduce((a, d) => a + d.chunks, 0),
-    pending: all.filter((d) => ['found', 'parsing', 'embedding'].includes(d.state)).length, states, disk_bytes: 48_300_000, heap_bytes: 61_000_000, embedder: 'builtin-256', model, models: model ? [model, 'claude'] : [], collections: ['default'], uptime_s: process.uptime(),
+    pending: all.filter((d) => ['found', 'parsing', 'embedding'].includes(d.state)).length, states, disk_bytes: 48_300_000, heap_bytes: 61_000_000, embedder: 'builtin-256', model, models: model ? [model, 'claude'] : [], collections: ['default'], uptime_s: process.uptime(), troubles,
   };
 };
 
@@ -162,6 +163,7 @@ async function dev(body) {
     case 'drop': return feeds.forEach((f) => f.destroy());
     case 'down': down = true; return feeds.forEach((f) => f.destroy());
     case 'up': return void (down = false);
+    case 'trouble': return void (troubles = body.list);
     case 'burst':
       for (let i = 0; i < body.n; i++) tell(put(`incoming/report-${i}.md`, `# Report ${i}\n\nValue ${i}.`, 'docs', 'found', { live: false }));
       for (let i = 0; i < body.n; i++) { await wait(body.ms ?? 120); const d = find(`incoming/report-${i}.md`); Object.assign(d, { state: 'live', live: true, updated: now() }); tell({ ...d }); }

@@ -32,6 +32,14 @@ const states = {
   palette: async (page) => { await page.keyboard.press('Control+k'); await page.keyboard.type('le'); await page.locator('[role=option]').nth(1).waitFor(); },
   drawer: async (page) => { await states.answer(page); await openMenu(page); },
   offline: async (page) => { await states.answer(page); await dev({ do: 'down' }); await page.locator('.banner').waitFor(); await dev({ do: 'up' }); },
+  trouble: async (page) => {
+    await dev({ do: 'trouble', list: [
+      { part: 'storage', reason: 'no space left on device' },
+      { part: 'source docs', reason: 'folder /home/mira/documents cannot be read (no such file or directory): the rows of its 12 files stay as they were' }] });
+    await page.reload();
+    await page.locator('.banner-trouble').waitFor();
+    await dev({ do: 'trouble', list: [] });
+  },
 };
 async function openMenu(page) {
   const menu = page.getByRole('button', { name: 'Menu' });

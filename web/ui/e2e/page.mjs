@@ -269,6 +269,61 @@ const tests = {
     await gone();
   },
 
+  async 'two thousand documents keep their columns on a telephone, wherever one scrolls'({ page }) {
+    const all = Array.from({ length: 2000 }, (_, i) => ({ id: String(i).padStart(32, '0'), source: 'docs', path: `minutes/${i}.md`, title: `Meeting ${i}`, state: 'live', live: true,
+      size: 84, chunks: 1, embedded: 1, updated: new Date().toISOString(), own: false }));
+    await page.route('**/api/documents?*', (r) => {
+      const q = new URL(r.request().url()).searchParams, at = Number(q.get('cursor') ?? 0), n = Number(q.get('limit') ?? 100);
+      return r.fulfill({ json: { documents: all.slice(at, at + n), cursor: at + n < all.length ? String(at + n) : undefined, total: all.length, states: { live: all.length } } });
+    });
+    await page.setViewportSize({ width: 360, height: 740 });
+    await page.goto(url + '/documents');
+    await page.getByText('Meeting 0', { exact: true }).waitFor();
+    const column = async () => (await page.locator('thead th').first().boundingBox()).width;
+    const before = await column();
+    await within('the last of them', 30_000, async () => {
+      await page.locator('.scroller').evaluate((e) => (e.scrollTop = 1e7));
+      return (await page.getByText('Meeting 1999', { exact: true }).count()) > 0;
+    });
+    await page.locator('.spacer').first().waitFor({ state: 'attached' });
+    assert.ok(Math.abs((await column()) - before) < 2, `the first column was ${before} wide and is ${await column()}`);
+  },
+
+  async 'odd names: none looks like another, none moves the page'({ page }) {
+    const names = [`user ${word} \u202egnp.exe.md`, `<img src=x onerror=alert(1)> ${word}.md`, `${'long '.repeat(30)}${word}.md`, `تقرير ${word}.md`, `${word}/${'x'.repeat(190)}.md`];
+    for (const [i, name] of names.entries()) {
+      const r = await fetch(`${url}/api/sources/uploads/documents/${name.split('/').map(encodeURIComponent).join('/')}?wait=live`, { method: 'PUT', body: `Text ${i} of the ${word}.` });
+      assert.equal(r.status, 200, await r.text());
+    }
+    page.on('dialog', (d) => { throw new Error('a name ran: ' + d.message()); });
+    for (const width of [1440, 820, 360]) {
+      await page.setViewportSize({ width, height: 800 });
+      await page.goto(url + '/documents');
+      await page.getByLabel('Search by title or path').fill(word);
+      await within('the rows', 10_000, async () => (await page.locator('tbody tr').count()) === names.length);
+      const text = await page.locator('tbody').innerText();
+      assert.ok(text.includes('\ufffdgnp.exe.md') && !text.includes('\u202e'), text);
+      assert.ok(text.includes(`<img src=x onerror=alert(1)> ${word}.md`));
+      assert.equal(await page.evaluate(() => document.documentElement.scrollWidth > innerWidth), false, `${width}: it scrolls sideways`);
+    }
+    for (const d of (await api(`/api/documents?limit=20&q=${word}`)).documents) await fetch(url + '/api/documents/' + d.id, { method: 'DELETE' });
+  },
+
+  async 'what the server waits for is told, and goes away'({ page }) {
+    let troubles = [{ part: 'storage', reason: 'no space left' }, { part: 'embedder', reason: '<b>connection</b> refused' }, { part: 'source docs', reason: 'it is gone' }];
+    await page.route('**/api/stats*', async (r) => {
+      const reply = await r.fetch();
+      return r.fulfill({ response: reply, json: { ...(await reply.json()), troubles } });
+    });
+    await page.reload();
+    const banner = page.locator('.banner-trouble');
+    await banner.waitFor();
+    assert.deepEqual((await banner.innerText()).trim().split(/\n+/), ['Nothing new can be stored at the moment.', 'no space left',
+      'The embedder does not answer: until it does, what is new is found by keyword alone.', '<b>connection</b> refused', 'The source “docs” cannot be read at the moment.', 'it is gone']);
+    troubles = [];
+    await banner.waitFor({ state: 'detached' });
+  },
+
   async 'the list of documents: search, states, nothing found'({ page }) {
     await page.goto(url + '/documents');
     await page.locator('tbody tr').first().waitFor();

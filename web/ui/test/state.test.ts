@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { Failure, failureOf, retryAfter, sentence, upload } from '../src/api/client';
+import { Failure, failureOf, parse, retryAfter, sentence, upload } from '../src/api/client';
 import type { Document, DocumentList, FeedEvent, Source } from '../src/api/shapes';
 import { Asking } from '../src/state/asking';
 import { Conversations, titleOf } from '../src/state/conversations';
@@ -389,6 +389,12 @@ describe('the feed', () => {
     await settled(() => tries === 2);
     feed.stop();
   });
+});
+
+it('names that turn the text around them are told as they are', () => {
+  const override = '\u202e';
+  expect(parse(JSON.stringify({ path: `a${override}gnp.md`, documents: [{ title: '\u2067x\u2069', text: override }], 1: 'تقرير\u200f' }))).toEqual(
+    { path: 'a\ufffdgnp.md', documents: [{ title: '\ufffdx\ufffd', text: override }], 1: 'تقرير\u200f' });
 });
 
 describe('uploads', () => {

@@ -132,10 +132,17 @@ export function retryAfter(value: string | null, now = Date.now()): number {
   return Number.isNaN(at) ? 5 : Math.min(Math.max(Math.ceil((at - now) / 1000), 1), 3600);
 }
 
+const turning = /[\u202a-\u202e\u2066-\u2069]/g;
+
+/** Reads what the server sent. Characters in names that turn the text around them are made visible: a name shall not look like another. */
+export const parse = (text: string): unknown =>
+  JSON.parse(text, (key, value) =>
+    typeof value === 'string' && (key === 'path' || key === 'title' || key === 'heading') ? value.replace(turning, '\ufffd') : value);
+
 async function json<T>(path: string, init?: RequestInit): Promise<T> {
   const response = await request(path, init);
   try {
-    return (await response.json()) as T;
+    return parse(await response.text()) as T;
   } catch (e) {
     if (init?.signal?.aborted) throw e;
     throw new Failure('server', 'The server sent something that is not JSON.');
@@ -209,7 +216,7 @@ export function upload(
     x.onload = () => {
       if (x.status >= 200 && x.status < 300) {
         try {
-          return resolve(JSON.parse(x.responseText) as Written);
+          return resolve(parse(x.responseText) as Written);
         } catch {
           return reject(new Failure('server', 'The server sent something that is not JSON.'));
         }

@@ -162,6 +162,12 @@ export interface Stats {
   models: string[];
   collections: string[];
   uptime_s: number;
+  troubles: Trouble[];
+}
+
+export interface Trouble {
+  part: string; // storage, embedder, or source and its name
+  reason: string;
 }
 
 export interface ErrorBody {

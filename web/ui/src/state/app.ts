@@ -100,6 +100,7 @@ export function start(): void {
     clearTimeout(timer);
     if (document.hidden) return;
     now.value = Date.now();
+    server.check();
     const recent = now.value - feed.last.value < 60_000 || feed.link.value.state === 'lost';
     timer = setTimeout(tick, recent ? 1000 : 20_000);
   }

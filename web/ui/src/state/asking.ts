@@ -1,6 +1,6 @@
 // Asks questions and follows the answers as they are written.
 
-import { Failure, collection, errorBody, request } from '../api/client';
+import { Failure, collection, errorBody, request, parse } from '../api/client';
 import type { AskAnswer, AskRequest, AskSources, AskText } from '../api/shapes';
 import { events } from '../api/sse';
 import type { Conversations, Scope, Turn } from './conversations';
@@ -75,7 +75,7 @@ export class Asking {
       for await (const e of events(response.body)) {
         switch (e.event) {
           case 'sources': {
-            const s = JSON.parse(e.data) as AskSources;
+            const s = parse(e.data) as AskSources;
             update({ sources: s.sources ?? [], found: true, query: s.query, retrieval: s.took_ms });
             break;
           }
@@ -88,7 +88,7 @@ export class Asking {
             break;
           case 'done': {
             over = true;
-            const a = JSON.parse(e.data) as AskAnswer;
+            const a = parse(e.data) as AskAnswer;
             update({
               phase: 'done', text: a.answer, kind: a.kind, model: a.model, notices: a.notices, found: true,
               sources: a.sources ?? [], retrieval: a.retrieval_ms, total: a.total_ms,

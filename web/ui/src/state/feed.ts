@@ -3,7 +3,7 @@
 // host) and resumed after the last event seen.
 
 import { batch, signal } from '@preact/signals';
-import { Failure, query, request } from '../api/client';
+import { Failure, query, request, parse } from '../api/client';
 import type { FeedEvent } from '../api/shapes';
 import { events } from '../api/sse';
 
@@ -129,7 +129,7 @@ export class Feed {
           this.#ready = [];
           this.#listeners.forEach((l) => l.reset());
         } else if (e.event === 'document') {
-          this.#ready.push(JSON.parse(e.data) as FeedEvent);
+          this.#ready.push(parse(e.data) as FeedEvent);
           this.#timer ??= setTimeout(() => this.#flush(), gather);
         }
       }

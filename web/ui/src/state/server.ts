@@ -33,7 +33,7 @@ export class ServerState {
     }
   }
 
-  /** Loads the figures again soon; often while something happens, never when nothing does. */
+  /** Loads the figures again soon; often while something happens, now and then while something waits. */
   soon(): void {
     if (this.#timer) return;
     this.#timer = setTimeout(() => {
@@ -45,7 +45,7 @@ export class ServerState {
         (s) => this.#stats(s),
         () => {}, // the feed tells that the connection is lost
       );
-    }, Math.max(0, 700 - (Date.now() - this.#last)));
+    }, Math.max(0, (this.stats.value?.troubles.length ? 5000 : 700) - (Date.now() - this.#last)));
   }
 
   events(list: FeedEvent[]): void {
@@ -62,7 +62,12 @@ export class ServerState {
   #stats(s: Stats): void {
     this.burst.value = s.pending === 0 ? 0 : Math.max(this.burst.value, s.pending);
     this.stats.value = s;
-    if (s.pending > 0) this.soon(); // until it is done, even if events are few
+    if (s.pending > 0 || s.troubles.length > 0) this.soon(); // until it is over, even if events are few
+  }
+
+  /** Asks whether something waits, of which no event tells; called while the page is looked at. */
+  check(): void {
+    if (this.stats.value && Date.now() - this.#last > 30_000) this.soon();
   }
 
   /** The source that takes uploads, '' if none does. */

@@ -12,7 +12,7 @@ import { Palette } from './palette';
 import { Reader } from './reader';
 import { KeyDialog, Settings } from './settings';
 import { Sidebar } from './sidebar';
-import { Activity, ConnectionBanner, IndexingBar, StatusButton } from './status';
+import { Activity, ConnectionBanner, IndexingBar, StatusButton, TroubleBanner } from './status';
 import { DropTarget, Uploads } from './uploads';
 
 const media = (query: string) => {
@@ -54,6 +54,7 @@ export function App() {
           <IndexingBar />
         </header>
         <ConnectionBanner />
+        <TroubleBanner />
         <main>{r.screen === 'documents' ? <Documents /> : <Chat />}</main>
       </div>
       {panel !== null && tight.value && <div class="shade" onClick={() => (r.reader ? go({ reader: null }) : (activityShown.value = false))} />}

@@ -88,8 +88,8 @@ function Empty() {
 
 function Watched() {
   const stats = server.stats.value!;
+  const unread = (stats.states.found ?? 0) + (stats.states.parsing ?? 0);
   const folders = server.sources.value.filter((s) => s.kind !== 'uploads');
-  const troubled = server.sources.value.filter((s) => s.trouble);
   return (
     <div class="lead">
       <p>
@@ -103,11 +103,8 @@ function Watched() {
           </span>
         ))}
         {(stats.documents > 0 || folders.length > 0) && '.'}
-        {stats.pending > 0 && ` ${count(stats.pending)} more are being read; you can ask already.`}
+        {unread > 0 && ` ${count(unread)} ${unread === 1 ? 'file is' : 'files are'} being read; you can ask already.`}
       </p>
-      {troubled.map((s) => (
-        <p key={s.name} class="note"><Icon name="alert" /><span><code>{s.location}</code>: {s.trouble}</span></p>
-      ))}
     </div>
   );
 }
@@ -128,7 +125,7 @@ function Suggestions() {
   if (list === null) return <div class="suggestions suggestions-ghost" aria-hidden="true" />;
   return (
     <>
-      <ul class="suggestions" aria-label="Some of what your documents are about">
+      {samples.length > 0 && <ul class="suggestions" aria-label="Some of what your documents are about">
         {list.map(({ text, document }) => (
           <li key={document.id}>
             <button type="button" onClick={() => askOnly(text, document)}>
@@ -148,7 +145,7 @@ function Suggestions() {
               </button>
             </li>
           ))}
-      </ul>
+      </ul>}
       {server.uploads !== '' && <p class="drop-hint"><Icon name="upload" /> Drop files anywhere on this page to add them.</p>}
     </>
   );

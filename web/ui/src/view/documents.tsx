@@ -49,12 +49,11 @@ export function Documents() {
               <input ref={takeFolders} type="file" hidden onChange={addChosen} />
               <div class="documents-add">
                 <button type="button" class="button" onClick={() => files.current!.click()}><Icon name="upload" /> Add files</button>
-                <button type="button" class="button" onClick={() => folder.current!.click()}>Add a folder</button>
+                <button type="button" class="button wide-enough" onClick={() => folder.current!.click()}>Add a folder</button>
               </div>
             </>
           )}
         </header>
-        <Troubles />
         <Filters />
         <div role="status" class="offscreen">{documents.loaded.value && !documents.loading.value ? `${plural(documents.total.value, 'document')} listed` : ''}</div>
         {documents.behind.value > 0 && !documents.loading.value && documents.rows.value.length > 100 && (
@@ -117,16 +116,6 @@ function Lead() {
       {plural(stats.documents, 'document')} from {plural(server.sources.value.length, 'source')}
       {apart.length > 0 && <span class="lead-apart"> · {apart.join(' · ')}</span>}
     </p>
-  );
-}
-
-function Troubles() {
-  return (
-    <>
-      {server.sources.value.filter((s) => s.trouble).map((s) => (
-        <p key={s.name} class="note"><Icon name="alert" /><span><code>{s.location}</code>: {s.trouble}</span></p>
-      ))}
-    </>
   );
 }
 
@@ -201,7 +190,7 @@ function Page({ rows, remove }: { rows: Document[]; remove: (d: Document) => voi
   return (
     <tbody ref={ref}>
       {height > 0 ? (
-        <tr aria-hidden="true"><td class="spacer" colSpan={7} style={{ height: `${height}px` }} /></tr>
+        <tr aria-hidden="true"><td class="spacer" style={{ height: `${height}px` }} /></tr>
       ) : (
         rows.map((d) => <Row key={d.id} d={d} remove={remove} />)
       )}
@@ -220,7 +209,7 @@ const Row = memo(
           ) : (
             <span class="document-title" dir="auto">{title}</span>
           )}
-          <span class="document-path">{d.path !== title ? d.path : d.source}</span>
+          <span class="document-path" dir="auto">{d.path !== title ? d.path : d.source}</span>
           {d.reason && <span class={`document-reason reason-${d.state}`}>{d.reason}</span>}
         </td>
         <td><span class={`pill pill-${d.state}`}><i class={`dot dot-${d.state}`} />{stateNames[d.state] ?? d.state}</span></td>

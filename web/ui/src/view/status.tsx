@@ -19,6 +19,7 @@ export function StatusButton() {
   if (link.state === 'connecting') [text, kind] = ['connecting', 'wait'];
   else if (link.state === 'lost') [text, kind] = ['offline', 'lost'];
   else if (link.state === 'barred') [text, kind] = ['needs a key', 'lost'];
+  else if (pending > 0 && server.stats.value!.troubles.length > 0) [text, kind] = ['waiting', 'wait'];
   else if (pending > 0) {
     const all = Math.max(server.burst.value, pending);
     [text, kind] = [all > 1 ? `reading ${count(all - pending + 1)} of ${count(all)}` : 'reading', 'busy'];
@@ -63,6 +64,26 @@ export function ConnectionBanner() {
         <Countdown key={link.retryAt} until={link.retryAt} />.
       </p>
       <button type="button" class="text-button" onClick={reconnect}>Try now</button>
+    </div>
+  );
+}
+
+function waits(part: string): string {
+  if (part === 'storage') return 'Nothing new can be stored at the moment.';
+  if (part === 'embedder') return 'The embedder does not answer: until it does, what is new is found by keyword alone.';
+  return `The source “${part.replace(/^source /, '')}” cannot be read at the moment.`;
+}
+
+/** What keeps new documents waiting. Quiet: nothing is lost, and it goes away by itself. */
+export function TroubleBanner() {
+  const troubles = server.stats.value?.troubles ?? [];
+  if (troubles.length === 0) return null;
+  return (
+    <div class="banner banner-trouble" role="status">
+      <Icon name="alert" />
+      <div>
+        {troubles.map((t) => <p key={t.part}>{waits(t.part)}<span class="trouble-reason" title={t.reason}>{t.reason}</span></p>)}
+      </div>
     </div>
   );
 }
