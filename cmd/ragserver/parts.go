@@ -76,6 +76,9 @@ func build(ctx context.Context, c *Config, what purpose, log *slog.Logger) (_ *p
 	// The whole directory and not each collection: two processes with other
 	// collections in it would be two servers of which one is not asked.
 	if p.release, err = disk.Lock(c.Data); err != nil {
+		if there := servingOn(c.Data); there != "" {
+			err = fmt.Errorf("%w, and serves on http://%s", err, callable(there))
+		}
 		return nil, fmt.Errorf("the data directory %s: %w", c.Data, err)
 	}
 	if err := forgetServing(c.Data); err != nil {
