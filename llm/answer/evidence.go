@@ -92,7 +92,7 @@ func (a *asked) matches(ks []string) map[string]float64 {
 	for _, t := range a.terms {
 		best := 0.
 		for _, k := range ks {
-			if v := similar(t.key, k); v > best {
+			if v := a.lang.similar(t.key, k); v > best {
 				best = v
 			}
 		}
@@ -103,9 +103,14 @@ func (a *asked) matches(ks []string) map[string]float64 {
 	return found
 }
 
-// similar says how likely two keys mean the same: 1 if equal, .6 if they begin
-// alike in at least five letters and two thirds of the longer, 0 else.
-func similar(a, b string) float64 {
+// alike is how surely two keys mean the same that are not equal.
+const alike = .6
+
+// similar says how likely two keys mean the same: 1 if equal, alike if they begin
+// alike in at least five letters and two thirds of the longer or, where words are
+// written together, if one is the other with something in front or behind
+// (Hotelübernachtung, Hotel); 0 else.
+func (l *language) similar(a, b string) float64 {
 	if a == b {
 		return 1
 	}
@@ -118,7 +123,16 @@ func similar(a, b string) float64 {
 	}
 	common := utf8.RuneCountInString(a[:n])
 	if common >= 5 && 3*common >= 2*max(utf8.RuneCountInString(a), utf8.RuneCountInString(b)) {
-		return .6
+		return alike
+	}
+	if l.compounds {
+		if len(a) > len(b) {
+			a, b = b, a
+		}
+		rest := utf8.RuneCountInString(b) - utf8.RuneCountInString(a)
+		if utf8.RuneCountInString(a) >= 5 && rest >= 3 && (strings.HasPrefix(b, a) || strings.HasSuffix(b, a)) {
+			return alike
+		}
 	}
 	return 0
 }

@@ -18,6 +18,7 @@ type language struct {
 	code      string
 	stemmer   words.Stemmer
 	undivided bool              // words are written without spaces between them
+	compounds bool              // words are put together to one (Hotelübernachtung)
 	stop      map[string]bool   // words that carry no topic, besides function words
 	ask       map[string]bool   // question words
 	cues      map[kind][]string // phrases that ask for a kind of answer
@@ -40,6 +41,9 @@ var listed = []string{"en", "de", "es", "fr", "it", "pt", "nl", "ru", "ar", "zh"
 
 // undivided are languages that package words gives by characters.
 var undivided = map[string]bool{"zh": true, "ja": true, "ko": true, "th": true, "lo": true, "km": true, "my": true}
+
+// compounding are languages that put words together without a space.
+var compounding = map[string]bool{"de": true, "nl": true, "sv": true, "da": true, "no": true, "fi": true}
 
 // languages holds every listed language by its code; read once, then only read.
 var languages = sync.OnceValue(func() map[string]*language {
@@ -68,11 +72,11 @@ func languageNamed(code string) *language {
 	if code == "" {
 		return all["en"]
 	}
-	return &language{code: code, stemmer: words.StemmerOf(code), undivided: undivided[code], nothing: all["en"].nothing}
+	return &language{code: code, stemmer: words.StemmerOf(code), undivided: undivided[code], compounds: compounding[code], nothing: all["en"].nothing}
 }
 
 func parseLanguage(code, text string) (*language, error) {
-	l := &language{code: code, stemmer: words.StemmerOf(code), undivided: undivided[code], cues: map[kind][]string{}}
+	l := &language{code: code, stemmer: words.StemmerOf(code), undivided: undivided[code], compounds: compounding[code], cues: map[kind][]string{}}
 	set := func(v string) map[string]bool {
 		all := map[string]bool{}
 		for _, w := range strings.Fields(v) {

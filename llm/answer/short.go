@@ -178,7 +178,7 @@ func (e *evidence) anchors(s *sentence) []float64 {
 			continue
 		}
 		for _, q := range e.asked.terms {
-			if v := max(similar(q.key, t.key), similar(q.key, t.whole)) * q.weight; v > w[i] {
+			if v := max(e.asked.lang.similar(q.key, t.key), e.asked.lang.similar(q.key, t.whole)) * q.weight; v > w[i] {
 				w[i] = v
 			}
 		}
