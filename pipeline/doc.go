@@ -18,13 +18,13 @@
 // key, in one epoch. Keys are given by sources and derived by operators, always
 // in the same way, so they survive restarts; each operator says how.
 //
-// Operators are free functions: [Filter], [Map], [FlatMap], [Concat], [ConcatFresh], [Rekey],
-// [Fold], [FoldBy], [GroupBy], [Join], [LeftJoin], [Async]. Functions handed to
-// them must depend on their row alone, because they are called again when it is
-// retracted; what does not, such as a call to a model, is a matter for [Async],
-// which remembers. A row function that fails or panics stops nothing: the row
-// goes to the error table ([Graph.Errors]) and comes out of it when the row is
-// retracted.
+// Operators are free functions: [Filter], [Map], [FlatMap], [Concat],
+// [ConcatFresh], [Rekey], [Fold], [FoldBy], [GroupBy], [Join], [LeftJoin],
+// [Async], [AsyncJoin]. Functions handed to them must depend on their row alone,
+// because they are called again when it is retracted; what does not, such as a
+// call to a model, is a matter for [Async], which remembers. A row function that
+// fails or panics stops nothing: the row goes to the error table
+// ([Graph.Errors]) and comes out of it when the row is retracted.
 //
 // # Epochs
 //

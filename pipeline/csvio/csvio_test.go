@@ -432,3 +432,15 @@ func TestSinkIsNotTheFile(t *testing.T) {
 		t.Error("a folder was opened for writing")
 	}
 }
+
+// TestFileThatIsALink: a file that is named is read, wherever it leads.
+func TestFileThatIsALink(t *testing.T) {
+	name, link := filepath.Join(t.TempDir(), "real.csv"), filepath.Join(t.TempDir(), "a.csv")
+	write(t, name, "name,age\nAnn,7\n")
+	if err := os.Symlink(name, link); err != nil {
+		t.Skipf("no symbolic links here: %v", err)
+	}
+	if got := read[person](t, link).Table(); len(got) != 1 {
+		t.Errorf("read %v", got)
+	}
+}

@@ -40,10 +40,14 @@ func (s *Source[T]) folder() (*fsio.Folder, bool, error) {
 		if err != nil || !file {
 			return fsio.New(s.Format.Name, s.Path, o), false, err
 		}
-		name := filepath.Base(s.Path)
+		path := s.Path
+		if real, err := filepath.EvalSymlinks(path); err == nil {
+			path = real // who names a link wants what it leads to, in whichever folder
+		}
+		name := filepath.Base(path)
 		o.NoIgnore = true
 		o.Skip = func(p string, dir bool) bool { return p != name }
-		return fsio.New(s.Format.Name, filepath.Dir(s.Path), o), true, nil
+		return fsio.New(s.Format.Name, filepath.Dir(path), o), true, nil
 	}
 	if dir == "" && !strings.HasPrefix(filepath.ToSlash(s.Path), "/") {
 		dir = "."
