@@ -176,9 +176,9 @@ func (r *rig) remove(name string) {
 // broken.
 func (r *rig) eventually(what string, yes func() bool) {
 	r.t.Helper()
-	for end := time.Now().Add(30 * time.Second); !yes(); {
+	for end := time.Now().Add(2 * time.Minute); !yes(); {
 		if time.Now().After(end) {
-			r.t.Fatalf("%s: not within 30 s", what)
+			r.t.Fatalf("%s: not within two minutes", what)
 		}
 		<-time.After(5 * time.Millisecond)
 	}

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ragserver/ragserver/indexer"
 	"github.com/ragserver/ragserver/indexer/embed"
 	"github.com/ragserver/ragserver/indexer/index/keyword"
 	"github.com/ragserver/ragserver/internal/evaldata"
@@ -49,7 +50,7 @@ type retrievalSet struct {
 // heavy skips what is not for every run.
 func heavy(t *testing.T) {
 	t.Helper()
-	if testing.Short() || raceDetector {
+	if testing.Short() || indexer.RaceDetector {
 		t.Skip("it takes long, and has nothing for the race detector: scripts/test runs it without")
 	}
 }

@@ -1,5 +1,5 @@
 //go:build race
 
-package indexer_test
+package indexer
 
-const raceDetector = true
+const RaceDetector = true

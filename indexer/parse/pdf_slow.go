@@ -7,6 +7,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"time"
 	"unicode"
@@ -36,6 +37,7 @@ const wasmPages = 12288
 // startPdfium compiles pdfium, or loads its compiled code from cacheDir, where
 // it is left for the next start (compiling takes seconds and 300 MB).
 func startPdfium(ctx context.Context, cacheDir string) (*pdfium, error) {
+	ctx = experimental.WithCompilationWorkers(ctx, runtime.GOMAXPROCS(0))
 	start := func(cache wazero.CompilationCache) (*pdfium, error) {
 		conf := wazero.NewRuntimeConfig().
 			WithCoreFeatures(api.CoreFeaturesV2 | experimental.CoreFeaturesExceptionHandling).

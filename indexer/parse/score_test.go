@@ -68,6 +68,11 @@ func parseFile(t testing.TB, p *Pool, path string) (Document, error) {
 	return res.Document, err
 }
 
+// TestScoreContracts measures the words of 20 contracts against another reader's.
+// The lowest: in ScansourceInc… the other reader takes spaced letters apart ("b
+// y", "o r"); in ANIXA… a hyphen at the end of a line was part of the word
+// (protein-protein); there, in PANDION… and the other contracts below 1, page
+// numbers are repeated at the pages' edge and not part of the text, as meant.
 func TestScoreContracts(t *testing.T) {
 	dir := evaldata.Dir(t, "contracts")
 	p := testPool(t)
@@ -86,9 +91,12 @@ func TestScoreContracts(t *testing.T) {
 		t.Logf("%.4f (p %.4f r %.4f) %s", f, pr, r, filepath.Base(file))
 		sum += f
 		least = min(least, f)
-		if f < .99 {
-			t.Errorf("%s: word F1 %.4f is below .99", filepath.Base(file), f)
+		if f < .995 {
+			t.Errorf("%s: word F1 %.4f is below .995", filepath.Base(file), f)
 		}
+	}
+	if mean := sum / float64(len(files)); mean < .999 {
+		t.Errorf("word F1 is %.4f in the mean, below .999", mean)
 	}
 	t.Logf("contracts: word F1 mean %.4f, min %.4f over %d", sum/float64(len(files)), least, len(files))
 }
