@@ -102,36 +102,50 @@ func TestCitationsProperty(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		text := strings.Join(rapid.SliceOfN(part, 0, 30).Draw(t, "parts"), "")
 		passages := rapid.SampledFrom([]int{0, 1, 2, 5, 12, 150}).Draw(t, "passages")
-		whole := cite(text, passages)
-
-		c := newCiter(passages)
-		var streamed strings.Builder
-		for rest := text; rest != ""; {
-			n := min(rapid.IntRange(1, 7).Draw(t, "size"), len(rest))
-			streamed.WriteString(c.Write(rest[:n]))
-			rest = rest[n:]
-		}
-		streamed.WriteString(c.Close())
-		if streamed.String() != whole {
-			t.Fatalf("streamed %q, whole %q", streamed.String(), whole)
-		}
-		seen := map[int]bool{}
-		for _, m := range Marks(whole, max(plausible, passages)) {
-			if m.N > passages {
-				t.Fatalf("%q became %q with the unknown mark %s", text, whole, whole[m.Start:m.End])
-			}
-			if whole[m.Start:m.End] != fmt.Sprintf("[%d]", m.N) {
-				t.Fatalf("%q: %d is not at %d-%d", whole, m.N, m.Start, m.End)
-			}
-			seen[m.N] = true
-		}
-		if !maps.Equal(seen, c.cited) {
-			t.Fatalf("%q became %q: %v is there, %v counts as cited", text, whole, seen, c.cited)
-		}
+		size := rapid.IntRange(1, 7)
+		checkCitations(t, text, passages, func() int { return size.Draw(t, "size") })
 	})
 }
 
-// Text without brackets comes through as it is, and so does code.
+// checkCitations streams a text in pieces of the given sizes.
+func checkCitations(t interface{ Fatalf(string, ...any) }, text string, passages int, size func() int) {
+	whole := cite(text, passages)
+	c := newCiter(passages)
+	var streamed strings.Builder
+	for rest := text; rest != ""; {
+		n := min(size(), len(rest))
+		streamed.WriteString(c.Write(rest[:n]))
+		rest = rest[n:]
+	}
+	streamed.WriteString(c.Close())
+	if streamed.String() != whole {
+		t.Fatalf("streamed %q, whole %q", streamed.String(), whole)
+	}
+	seen := map[int]bool{}
+	for _, m := range Marks(whole, max(plausible, passages)) {
+		if m.N > passages {
+			t.Fatalf("%q became %q with the unknown mark %s", text, whole, whole[m.Start:m.End])
+		}
+		if whole[m.Start:m.End] != fmt.Sprintf("[%d]", m.N) {
+			t.Fatalf("%q: %d is not at %d-%d", whole, m.N, m.Start, m.End)
+		}
+		seen[m.N] = true
+	}
+	if !maps.Equal(seen, c.cited) {
+		t.Fatalf("%q became %q: %v is there, %v counts as cited", text, whole, seen, c.cited)
+	}
+}
+
+func FuzzCitations(f *testing.F) {
+	for _, s := range []string{"Yes [1][9], `x[1]` [0, 1].", "> 1. ```go\n[9]\n> ```\n[2–9]", "``[9]`x 【2†source】", "~~~\n~~~~", "[[9]1] [2024]", "\xe3\x80[1"} {
+		f.Add(s, uint8(3), uint8(2))
+	}
+	f.Fuzz(func(t *testing.T, text string, passages, size uint8) {
+		checkCitations(t, text, int(passages), func() int { return int(size)%7 + 1 })
+	})
+}
+
+// Code comes through as it is.
 func TestCitationsLeaveText(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		code := rapid.StringMatching(`([a-z]\[[0-9]{1,2}\]|\[[0-9, -]{1,8}\]|[ a-z=\n]){1,20}`).Draw(t, "code")
