@@ -134,10 +134,13 @@ export function retryAfter(value: string | null, now = Date.now()): number {
 
 const turning = /[\u202a-\u202e\u2066-\u2069]/g;
 
-/** Reads what the server sent. Characters in names that turn the text around them are made visible: a name shall not look like another. */
+/** A name with the characters visible that turn the text around them: it shall not look like another one. */
+export const asWritten = (name: string) => name.replace(turning, '\ufffd');
+
+/** Reads what the server sent, names as they are written. */
 export const parse = (text: string): unknown =>
   JSON.parse(text, (key, value) =>
-    typeof value === 'string' && (key === 'path' || key === 'title' || key === 'heading') ? value.replace(turning, '\ufffd') : value);
+    typeof value === 'string' && (key === 'path' || key === 'title' || key === 'heading') ? asWritten(value) : value);
 
 async function json<T>(path: string, init?: RequestInit): Promise<T> {
   const response = await request(path, init);

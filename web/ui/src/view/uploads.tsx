@@ -1,6 +1,7 @@
 // Files on their way, and the page as a place to drop them.
 
 import { useEffect, useState } from 'preact/hooks';
+import { asWritten } from '../api/client';
 import { announce, server, uploads } from '../state/app';
 import { droppedFiles, type Upload } from '../state/uploads';
 import { count, fileName, plural, size } from '../text/format';
@@ -16,7 +17,7 @@ export function Uploads() {
   const open = rows.filter((u) => u.phase === 'waiting' || u.phase === 'sending' || u.phase === 'reading').length;
   const failed = rows.filter((u) => u.phase === 'failed').length;
   const hidden = uploads.hidden.value;
-  const shown = rows.length <= mostShown ? rows : [...rows].sort((a, b) => urgency[a.phase] - urgency[b.phase]).slice(0, mostShown);
+  const shown = rows.length <= mostShown && (open > 0 || failed === 0) ? rows : [...rows].sort((a, b) => urgency[a.phase] - urgency[b.phase]).slice(0, mostShown);
   return (
     <section class="uploads" aria-label="Files being added">
       <header>
@@ -35,7 +36,7 @@ export function Uploads() {
 }
 
 function UploadRow({ u }: { u: Upload }) {
-  const { folder, name } = fileName(u.path);
+  const { folder, name } = fileName(asWritten(u.path));
   const says = {
     waiting: 'waiting',
     sending: `${Math.round(u.done * 100)} % of ${size(u.file?.size ?? 0)}`,
