@@ -17,8 +17,12 @@
 // finite. A failure has a status, a stable code and a sentence that says what to
 // do; what failed inside goes to the log under the X-Request-Id of the reply and
 // never to the client. A client that leaves ends the work done for it. Streams
-// are server-sent events that are never silent for longer than 15 seconds. A
-// busy server answers 503 with Retry-After instead of queueing without bound.
+// are server-sent events that are never silent for longer than 15 seconds. An
+// absent k is the route's default; any other must be from 1 to the route's most.
+// Documents are counted if they can be found; what failed, was skipped or is on
+// its way stands in the counts by state. What of a foreign protocol is served, and
+// what on purpose is not, its folder's comment says. A busy server answers 503
+// with Retry-After instead of queueing without bound.
 //
 // # Who may call
 //

@@ -10,6 +10,9 @@
 // answer that the model broke off is status 502 and the reason, as the contract
 // has no word for half an answer.
 //
+// Statistics count the documents that were parsed, as Pathway's do; inputs lists
+// the others too, with the reason when the status is asked for.
+//
 // # dist
 //
 // Clients sort hits by dist again, and some take 1 - dist as relevance. So dist
