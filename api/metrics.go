@@ -121,13 +121,12 @@ var (
 	descDisk      = desc("index_disk_bytes", "Size of the index on disk.")
 	descHeap      = desc("index_heap_bytes", "Memory that the index holds.")
 	descLag       = desc("source_lag", "Changes that a source has announced and that were not read yet.", "source")
-	descSource    = desc("source_trouble", "1 while a source cannot be read.", "source")
 	descTrouble   = desc("trouble", "1 for each part that cannot go on for the moment: storage, embedder, a source.", "part")
 )
 
 // Describe implements prometheus.Collector.
 func (state) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{descDocuments, descPending, descChunks, descEmbedded, descEpoch, descDisk, descHeap, descLag, descSource, descTrouble} {
+	for _, d := range []*prometheus.Desc{descDocuments, descPending, descChunks, descEmbedded, descEpoch, descDisk, descHeap, descLag, descTrouble} {
 		ch <- d
 	}
 }
@@ -152,11 +151,6 @@ func (st state) Collect(ch chan<- prometheus.Metric) {
 		gauge(descHeap, float64(stats.HeapBytes))
 		for _, src := range c.Sources() {
 			gauge(descLag, float64(max(src.Lag, 0)), src.Name)
-			trouble := 0.0
-			if src.Trouble != "" {
-				trouble = 1
-			}
-			gauge(descSource, trouble, src.Name)
 		}
 		for _, t := range c.Troubles() {
 			gauge(descTrouble, 1, t.Part)

@@ -35,7 +35,7 @@ func TestMetrics(t *testing.T) {
 		`ragserver_chunks{collection="default"} 4`,
 		`ragserver_epoch{collection="default"} 2`,
 		`ragserver_source_lag{collection="default",source="news"} 7`,
-		`ragserver_source_trouble{collection="default",source="news"} 1`,
+		`ragserver_trouble{collection="default",part="storage"} 1`,
 		`ragserver_build_info{`,
 	} {
 		if !strings.Contains(w.Body.String(), line) {
