@@ -23,6 +23,9 @@ const (
 	embedRetryMax = 30 * time.Second
 	// embedBatch is how many texts go to the embedder in one call.
 	embedBatch = 64
+	// embedCalls is how many calls for the same documents run at once: one
+	// waits for the disk, or for a server, while another one computes.
+	embedCalls = 2
 	// probeText is what every embedder takes: one that refuses it refuses all.
 	probeText = "probe"
 )
@@ -69,6 +72,7 @@ func (x *Indexer) embed(ctx context.Context, rows []parsed) ([]vectored, []error
 		x.board.computed(docID(p.Item.key()), b.computed)
 	}
 	b.flush(ctx, 1)
+	b.collect(0)
 	for i, p := range rows {
 		if errs[i] == nil {
 			errs[i] = b.failed
@@ -83,14 +87,21 @@ func (x *Indexer) embed(ctx context.Context, rows []parsed) ([]vectored, []error
 	return done, errs
 }
 
-// embedding is one call of the embed stage. It holds the texts of two calls
-// of the embedder at most, however large the documents are.
+// embedding is one call of the embed stage. It holds the texts of few calls
+// of the embedder, however large the documents are.
 type embedding struct {
 	x        *Indexer
 	waiting  []*passage
+	running  []call
 	refused  map[index.ID]*passage // in whole or in part
 	computed int                   // texts that had no vector
 	failed   error                 // why nothing more is embedded
+}
+
+// call is one of the embedder, with its texts.
+type call struct {
+	texts []*passage
+	done  chan error
 }
 
 // add embeds what of a document has no vector; the last texts wait for others.
@@ -124,18 +135,36 @@ func (b *embedding) add(ctx context.Context, o *index.Outline) error {
 	return nil
 }
 
-// asked says that a text waits, or was refused.
+// asked says that a text waits, is being embedded, or was refused.
 func (b *embedding) asked(hash index.ID) bool {
-	return b.refused[hash] != nil || slices.ContainsFunc(b.waiting, func(t *passage) bool { return t.hash == hash })
+	is := func(t *passage) bool { return t.hash == hash }
+	return b.refused[hash] != nil || slices.ContainsFunc(b.waiting, is) ||
+		slices.ContainsFunc(b.running, func(c call) bool { return slices.ContainsFunc(c.texts, is) })
 }
 
-// flush embeds the texts that wait until fewer than least do.
+// flush begins to embed the texts that wait until fewer than least do.
 func (b *embedding) flush(ctx context.Context, least int) {
-	for b.failed == nil && len(b.waiting) >= least {
-		ts := b.waiting[:min(embedBatch, len(b.waiting))]
-		b.waiting = b.waiting[len(ts):]
-		b.failed = b.x.vectors(ctx, ts)
-		for _, t := range ts {
+	for len(b.waiting) >= least {
+		b.collect(embedCalls - 1)
+		if b.failed != nil {
+			return
+		}
+		c := call{b.waiting[:min(embedBatch, len(b.waiting))], make(chan error, 1)}
+		b.waiting = b.waiting[len(c.texts):]
+		b.running = append(b.running, c)
+		go func() { c.done <- b.x.vectors(ctx, c.texts) }()
+	}
+}
+
+// collect waits for calls until no more than most are running.
+func (b *embedding) collect(most int) {
+	for len(b.running) > most {
+		c := b.running[0]
+		b.running = b.running[1:]
+		if err := <-c.done; err != nil && b.failed == nil {
+			b.failed = err
+		}
+		for _, t := range c.texts {
 			if t.refused != nil {
 				t.text = ""
 				b.refused[t.hash] = t
