@@ -31,7 +31,8 @@
 // deadline for each file, low priority, a temporary directory of its own, the
 // file as an open descriptor instead of a path (on Windows as bytes) and, on
 // Linux, no right to open a socket or start a program. A file that crashes, hangs or bloats its
-// worker costs its own attempt; the worker is replaced. Readers of small plain
+// worker costs its own attempt; the worker is replaced. One that takes longer than
+// a moment holds up only others of its kind (lanes.go). Readers of small plain
 // text, which is most of what changes often, run in the calling process: they
 // are linear, bounded and fuzzed.
 //
