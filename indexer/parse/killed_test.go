@@ -6,6 +6,8 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -80,6 +82,25 @@ func TestAWorkerThatIsKilledCostsAnAttempt(t *testing.T) {
 	}
 	if _, err := p.Parse(t.Context(), page("the next")); err != nil {
 		t.Errorf("the pool does not go on: %v", err)
+	}
+}
+
+// Whichever error tells first that a worker is gone, nobody of us killed it.
+func TestAWorkerThatIsGone(t *testing.T) {
+	for _, told := range []error{io.EOF, syscall.EPIPE, os.ErrClosed} {
+		p := testPool(t)
+		w, err := p.take()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := w.proc.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		<-w.ended
+		if w.end(&fs.PathError{Op: "read", Path: "|0", Err: told}) {
+			t.Errorf("%v: taken for one that was killed by us", told)
+		}
+		p.drop(w)
 	}
 }
 

@@ -134,10 +134,14 @@ func (w *process) wait() (killed bool) {
 }
 
 // end ends the worker after talking to it has failed, and tells whether it had
-// to be killed: one that is gone is left to tell what of.
+// to be killed: one that is gone is left to tell what of. That it is gone is
+// seen at the other end of its pipes or, when its end was noted before, at ours,
+// which are closed then.
 func (w *process) end(failed error) (killed bool) {
-	if errors.Is(failed, io.EOF) || errors.Is(failed, io.ErrUnexpectedEOF) || errors.Is(failed, syscall.EPIPE) {
-		return w.wait()
+	for _, gone := range []error{io.EOF, io.ErrUnexpectedEOF, syscall.EPIPE, os.ErrClosed} {
+		if errors.Is(failed, gone) {
+			return w.wait()
+		}
 	}
 	w.kill()
 	return true
