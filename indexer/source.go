@@ -162,8 +162,9 @@ func same(it item) item { return it }
 // of all others.
 func (x *Indexer) recoverSpool(sp *spool) func([]item) error {
 	return func(rows []item) error {
+		v := x.index.View()
 		for _, it := range rows {
-			if !x.here(it) {
+			if d, ok := v.Document(docID(it.key())); !ok || !d.Meta.Seen.Equal(it.Seen) {
 				sp.hold(it.key(), it.Body)
 			}
 		}
@@ -176,7 +177,7 @@ func (x *Indexer) uploaded() (*source, error) {
 	if err != nil {
 		return nil, err
 	}
-	b.again, b.found, b.dropped, b.log = x.again, x.found, x.dropped, x.log
+	b.found, b.dropped, b.log = x.found, x.dropped, x.log
 	s := &source{name: UploadsName, kind: "uploads", location: b.dir, pipeline: b, inbox: b}
 	s.open = func(it item) (parse.File, io.Closer, error) {
 		file, _, body, err := openBody(filepath.Join(b.dir, it.Body))
@@ -261,13 +262,17 @@ type settled[T any] struct {
 	recovered func([]item) error // told all rows of the former run; may be nil
 }
 
+// refreshSlice is how many rows are asked again in one group.
+const refreshSlice = 4096
+
 // Run implements pipeline.Source.
 func (d settled[T]) Run(ctx context.Context, in pipeline.Input[item]) error {
-	var asked, all []item
-	in.Rows(func(_ pipeline.Key, it item) bool {
-		if again, ok := d.x.again(it, d.settings); ok {
-			asked = append(asked, again)
-		} else if !d.x.here(it) {
+	var outdated, all []item
+	v := d.x.index.View()
+	in.Rows(func(k pipeline.Key, it item) bool {
+		if it.Settings != d.settings {
+			outdated = append(outdated, it)
+		} else if doc, ok := v.Document(docID(k)); !ok || !doc.Meta.Seen.Equal(it.Seen) {
 			d.x.found(it) // it had not arrived when the former run ended
 		}
 		if d.recovered != nil {
@@ -280,8 +285,15 @@ func (d settled[T]) Run(ctx context.Context, in pipeline.Input[item]) error {
 			return err
 		}
 	}
-	if err := d.x.askAgain(ctx, in, asked); err != nil {
-		return err
+	for i, it := range outdated {
+		it.Settings, it.Backlog = d.settings, true
+		d.x.found(it)
+		in.Upsert(it.key(), it)
+		if (i+1)%refreshSlice == 0 || i+1 == len(outdated) {
+			if err := in.Commit(ctx, nil); err != nil {
+				return err
+			}
+		}
 	}
 	return d.of.Run(ctx, settledInput[T]{in, d})
 }

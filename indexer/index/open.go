@@ -153,8 +153,7 @@ func (x *Index) recover() error {
 		return err
 	}
 	x.state = newState(x.memo)
-	lost, err := x.openLogs()
-	if err != nil {
+	if err := x.openLogs(); err != nil {
 		return err
 	}
 	if x.state.vec != nil {
@@ -170,8 +169,8 @@ func (x *Index) recover() error {
 	}
 	x.publish()
 	x.checkpointed = time.Now()
-	if other || lost {
-		// Only now may the old vectors go, and those that are gone be forgotten.
+	if other {
+		// Only now may the old vectors go.
 		if err := x.checkpoint(); err != nil {
 			return err
 		}
@@ -183,9 +182,8 @@ func (x *Index) recover() error {
 	return nil
 }
 
-// openLogs opens the logs of texts and vectors; lost says that files of vectors
-// are gone.
-func (x *Index) openLogs() (lost bool, err error) {
+// openLogs opens the logs of texts and vectors.
+func (x *Index) openLogs() (err error) {
 	x.text, err = disk.OpenLog(x.fs, disk.LogOptions{
 		Name: textLog, Limit: textLimit, Known: x.manifest.Text, Skip: x.manifest.Checkpoint > 0,
 		Visit: func(p disk.Pos, f disk.Frame) error {
@@ -199,21 +197,20 @@ func (x *Index) openLogs() (lost bool, err error) {
 		},
 	})
 	if err != nil {
-		return false, err
+		return err
 	}
 	for _, c := range x.contents { // now the files are open
 		l := c.loc.Load()
 		c.loc.Store(&location{file: x.text.File(l.number), number: l.number, at: l.at})
 	}
 	if x.memo.space == nil {
-		return false, nil
+		return nil
 	}
 	return x.openVectors()
 }
 
-// openVectors opens the log of vectors and maps its full files; lost says that
-// some are gone.
-func (x *Index) openVectors() (lost bool, err error) {
+// openVectors opens the log of vectors and maps its full files.
+func (x *Index) openVectors() (err error) {
 	type found struct {
 		hash ID
 		time int64
@@ -225,7 +222,6 @@ func (x *Index) openVectors() (lost bool, err error) {
 		Name: name, Limit: m.fileLimit(), Known: x.manifest.Vectors,
 		Missing: func(file string) error {
 			x.log.Warn("index: a file of vectors is gone, its texts are to be embedded again", "file", file)
-			lost = true
 			return nil
 		},
 		Visit: func(p disk.Pos, f disk.Frame) error {
@@ -238,10 +234,10 @@ func (x *Index) openVectors() (lost bool, err error) {
 	})
 	var d *disk.Damage
 	if errors.As(err, &d) {
-		return lost, fmt.Errorf("%w; or delete this file: its vectors are then made again", err)
+		return fmt.Errorf("%w; or delete this file: its vectors are then made again", err)
 	}
 	if err != nil {
-		return lost, err
+		return err
 	}
 	// The coarser forms are computed on all cores.
 	var work errgroup.Group
@@ -249,7 +245,7 @@ func (x *Index) openVectors() (lost bool, err error) {
 	for _, info := range x.vectors.Files() {
 		s, err := x.openShelf(info)
 		if err != nil {
-			return lost, errors.Join(err, work.Wait())
+			return errors.Join(err, work.Wait())
 		}
 		i := m.byFile[info.Number]
 		for e, f := range files[info.Number] {
@@ -266,7 +262,7 @@ func (x *Index) openVectors() (lost bool, err error) {
 			return nil
 		})
 	}
-	return lost, work.Wait()
+	return work.Wait()
 }
 
 // openShelf makes the shelf of a file. The one that is appended to is copied to
