@@ -591,6 +591,25 @@ func TestAsyncProvisional(t *testing.T) {
 	})
 }
 
+// TestAsyncProvisionalUpdated: a row that changes while its call takes long is
+// shown as it is now, as often as it changes.
+func TestAsyncProvisionalUpdated(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		o := AsyncOptions[string, string]{Workers: 4, ProvisionalAfter: 500 * time.Millisecond,
+			Provisional: func(row string) (string, bool) { return "for now " + row, true }}
+		s := newStage(t, o)
+		defer s.end()
+		for _, v := range []string{"v1", "v2", "v3"} {
+			s.set("k", v)
+			time.Sleep(600 * time.Millisecond)
+			synctest.Wait()
+			s.expect("provisionally", "for now "+v)
+		}
+		s.answer("v3", answer{result: "r3"})
+		s.expect("with the result", "r3")
+	})
+}
+
 func TestAsyncTwoRowsOneKey(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := newStage(t, AsyncOptions[string, string]{Workers: 2})

@@ -106,11 +106,11 @@ func (op *asyncOp[T, R, O]) provide(now time.Time) {
 		op.prov = op.prov[1:]
 		s := op.read(d.key.cell())
 		e := &op.e
-		if s == nil || !e.is(statusOpen) || e.order != d.order || e.is(statusProvisional) {
+		if s == nil || !e.is(statusOpen) || e.order != d.order {
 			continue
 		}
 		row, _ := e.row()
-		if row == nil {
+		if row == nil || e.is(statusProvisional) && e.answers(row) {
 			continue
 		}
 		var r R
