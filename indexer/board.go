@@ -242,10 +242,17 @@ func arrivedState(d index.Document) State {
 		return Skipped
 	case d.Unread != "":
 		return Failed
-	case !d.Embedded:
+	case lacking(d):
 		return Embedding // it answers by keyword while its vectors are being made
 	}
 	return Live
+}
+
+// lacking reports whether vectors of a document that was read are still to be
+// made.
+func lacking(d index.Document) bool {
+	never, _ := d.Meta.Attributes[attrUnembedded].(float64)
+	return d.Unread == "" && (!d.Embedded || d.Missing > int(never))
 }
 
 // arrivedStatus is the row of a document that is in the index.

@@ -37,6 +37,7 @@ type inbox struct {
 	name     string
 	dir      string
 	settings string
+	again    func(it item, settings string) (item, bool)
 	found    func(item)         // told of a document before the engine is
 	dropped  func(pipeline.Key) // told of a deletion before the engine is
 	old      []string           // bodies of former runs, in their order
@@ -85,17 +86,17 @@ func (b *inbox) Run(ctx context.Context, in pipeline.Input[item]) error {
 // known is what an inbox keeps in the engine's state: that it has a state.
 var known = pipeline.KeyOf("the bodies are known")
 
-// takeUp asks for every document again whose results come from another parser
-// or embedder, and removes bodies that no row names: those of requests that
-// were never answered, and of documents that were replaced. In a new state there
+// takeUp asks for every document again that needs it (see again), and removes
+// bodies that no row names: those of requests that were never answered, and of
+// documents that were replaced. In a new state there
 // are no rows yet: then it takes up the last body of each document.
 func (b *inbox) takeUp(ctx context.Context, in pipeline.Input[item]) (held map[pipeline.Key]string, err error) {
 	held = map[pipeline.Key]string{}
 	var asked []item
 	in.Rows(func(k pipeline.Key, it item) bool {
 		held[k] = it.Body
-		if it.Settings != b.settings {
-			asked = append(asked, it)
+		if again, ok := b.again(it, b.settings); ok {
+			asked = append(asked, again)
 		}
 		return true
 	})
@@ -108,7 +109,7 @@ func (b *inbox) takeUp(ctx context.Context, in pipeline.Input[item]) (held map[p
 		}
 	}
 	for _, it := range asked {
-		it.Settings, it.Backlog = b.settings, true
+		it.Backlog = true
 		held[it.key()] = it.Body
 		b.found(it)
 		in.Upsert(it.key(), it)

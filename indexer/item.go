@@ -29,6 +29,9 @@ type item struct {
 	// wanted. Changing either asks every document again; what did not really
 	// change is answered from the index.
 	Settings string
+	// Again counts how often it was asked again because vectors were lost: an
+	// equal row would be answered from what was made before.
+	Again int
 }
 
 func (i item) key() pipeline.Key { return i.File.Key() }

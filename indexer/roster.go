@@ -64,7 +64,7 @@ func (x *Indexer) enrol(names []string) (former []string, err error) {
 // withdrawn, its documents go; else they stay as they are and answer, and what
 // was under way waits for a run that has the source.
 func (x *Indexer) formerSource(name string, withdraw bool) *source {
-	s := &source{name: name, kind: "former", former: true, pipeline: kept{}}
+	s := &source{name: name, kind: "former", former: true, pipeline: kept{x}}
 	if withdraw {
 		s.pipeline = withdrawn{x, name}
 	}
@@ -81,11 +81,21 @@ func (x *Indexer) formerSource(name string, withdraw bool) *source {
 
 var errNotHere = errors.New("the source is not configured in this run")
 
-// kept is a former source whose documents stay.
-type kept struct{}
+// kept is a former source whose documents stay. What of them lacks vectors gets
+// them from the stored text.
+type kept struct{ x *Indexer }
 
 // Run implements pipeline.Source.
-func (kept) Run(context.Context, pipeline.Input[item]) error { return nil }
+func (s kept) Run(ctx context.Context, in pipeline.Input[item]) error {
+	var asked []item
+	in.Rows(func(_ pipeline.Key, it item) bool {
+		if again, ok := s.x.again(it, it.Settings); ok {
+			asked = append(asked, again)
+		}
+		return true
+	})
+	return s.x.askAgain(ctx, in, asked)
+}
 
 // withdrawn is a former source whose documents go, and with them all that it
 // knew: if it is configured again, it begins anew.

@@ -31,6 +31,9 @@ func (s indexSink) Apply(ctx context.Context, epoch uint64, changes []pipeline.C
 			if err != nil {
 				return err
 			}
+			if old := find(before, d.ID); old != nil && old.Version == d.Version {
+				d.Embedded = d.Embedded || old.Embedded // those it has stay while others are made
+			}
 			b.Put = append(b.Put, d)
 			put[d.ID] = true
 		}

@@ -162,9 +162,8 @@ func same(it item) item { return it }
 // of all others.
 func (x *Indexer) recoverSpool(sp *spool) func([]item) error {
 	return func(rows []item) error {
-		v := x.index.View()
 		for _, it := range rows {
-			if d, ok := v.Document(docID(it.key())); !ok || !d.Meta.Seen.Equal(it.Seen) {
+			if !x.here(it) {
 				sp.hold(it.key(), it.Body)
 			}
 		}
@@ -177,7 +176,7 @@ func (x *Indexer) uploaded() (*source, error) {
 	if err != nil {
 		return nil, err
 	}
-	b.found, b.dropped, b.log = x.found, x.dropped, x.log
+	b.again, b.found, b.dropped, b.log = x.again, x.found, x.dropped, x.log
 	s := &source{name: UploadsName, kind: "uploads", location: b.dir, pipeline: b, inbox: b}
 	s.open = func(it item) (parse.File, io.Closer, error) {
 		file, _, body, err := openBody(filepath.Join(b.dir, it.Body))
@@ -262,17 +261,13 @@ type settled[T any] struct {
 	recovered func([]item) error // told all rows of the former run; may be nil
 }
 
-// refreshSlice is how many rows are asked again in one group.
-const refreshSlice = 4096
-
 // Run implements pipeline.Source.
 func (d settled[T]) Run(ctx context.Context, in pipeline.Input[item]) error {
-	var outdated, all []item
-	v := d.x.index.View()
-	in.Rows(func(k pipeline.Key, it item) bool {
-		if it.Settings != d.settings {
-			outdated = append(outdated, it)
-		} else if doc, ok := v.Document(docID(k)); !ok || !doc.Meta.Seen.Equal(it.Seen) {
+	var asked, all []item
+	in.Rows(func(_ pipeline.Key, it item) bool {
+		if again, ok := d.x.again(it, d.settings); ok {
+			asked = append(asked, again)
+		} else if !d.x.here(it) {
 			d.x.found(it) // it had not arrived when the former run ended
 		}
 		if d.recovered != nil {
@@ -285,15 +280,8 @@ func (d settled[T]) Run(ctx context.Context, in pipeline.Input[item]) error {
 			return err
 		}
 	}
-	for i, it := range outdated {
-		it.Settings, it.Backlog = d.settings, true
-		d.x.found(it)
-		in.Upsert(it.key(), it)
-		if (i+1)%refreshSlice == 0 || i+1 == len(outdated) {
-			if err := in.Commit(ctx, nil); err != nil {
-				return err
-			}
-		}
+	if err := d.x.askAgain(ctx, in, asked); err != nil {
+		return err
 	}
 	return d.of.Run(ctx, settledInput[T]{in, d})
 }

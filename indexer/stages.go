@@ -86,6 +86,9 @@ func (x *Indexer) read(ctx context.Context, it item, waiting func(error)) (f fin
 	if errors.Is(err, errNoBody) {
 		return x.keep(it)
 	}
+	if err != nil && it.Again > 0 && x.here(it) {
+		return x.keep(it) // it was read, and all that it lacks is vectors
+	}
 	if errors.Is(err, errNotHere) {
 		return f, nil, err // a run that has the source will read it
 	}

@@ -126,10 +126,11 @@ type Document struct {
 	// that it is never silently missing.
 	Unread string
 	// Set by Apply: the epoch and time in which the document became what it
-	// is, how many chunks it has and how many of them have a vector.
-	Epoch            uint64
-	Applied          time.Time
-	Chunks, Vectored int
+	// is, how many chunks it has, how many of them have a vector, and of how
+	// many it is not known what theirs is, be it none.
+	Epoch                     uint64
+	Applied                   time.Time
+	Chunks, Vectored, Missing int
 }
 
 // Meta is a document's metadata. Times are UTC; a zero time is unknown.

@@ -153,7 +153,8 @@ func (x *Index) recover() error {
 		return err
 	}
 	x.state = newState(x.memo)
-	if err := x.openLogs(); err != nil {
+	lost, err := x.openLogs()
+	if err != nil {
 		return err
 	}
 	if x.state.vec != nil {
@@ -169,8 +170,8 @@ func (x *Index) recover() error {
 	}
 	x.publish()
 	x.checkpointed = time.Now()
-	if other {
-		// Only now may the old vectors go.
+	if other || lost {
+		// Only now may the old vectors go, and those that are gone be forgotten.
 		if err := x.checkpoint(); err != nil {
 			return err
 		}
@@ -182,8 +183,9 @@ func (x *Index) recover() error {
 	return nil
 }
 
-// openLogs opens the logs of texts and vectors.
-func (x *Index) openLogs() (err error) {
+// openLogs opens the logs of texts and vectors; lost says that files of vectors
+// are gone.
+func (x *Index) openLogs() (lost bool, err error) {
 	x.text, err = disk.OpenLog(x.fs, disk.LogOptions{
 		Name: textLog, Limit: textLimit, Known: x.manifest.Text, Skip: x.manifest.Checkpoint > 0,
 		Visit: func(p disk.Pos, f disk.Frame) error {
@@ -197,20 +199,21 @@ func (x *Index) openLogs() (err error) {
 		},
 	})
 	if err != nil {
-		return err
+		return false, err
 	}
 	for _, c := range x.contents { // now the files are open
 		l := c.loc.Load()
 		c.loc.Store(&location{file: x.text.File(l.number), number: l.number, at: l.at})
 	}
 	if x.memo.space == nil {
-		return nil
+		return false, nil
 	}
 	return x.openVectors()
 }
 
-// openVectors opens the log of vectors and maps its full files.
-func (x *Index) openVectors() (err error) {
+// openVectors opens the log of vectors and maps its full files; lost says that
+// some are gone.
+func (x *Index) openVectors() (lost bool, err error) {
 	type found struct {
 		hash ID
 		time int64
@@ -222,6 +225,7 @@ func (x *Index) openVectors() (err error) {
 		Name: name, Limit: m.fileLimit(), Known: x.manifest.Vectors,
 		Missing: func(file string) error {
 			x.log.Warn("index: a file of vectors is gone, its texts are to be embedded again", "file", file)
+			lost = true
 			return nil
 		},
 		Visit: func(p disk.Pos, f disk.Frame) error {
@@ -234,10 +238,10 @@ func (x *Index) openVectors() (err error) {
 	})
 	var d *disk.Damage
 	if errors.As(err, &d) {
-		return fmt.Errorf("%w; or delete this file: its vectors are then made again", err)
+		return lost, fmt.Errorf("%w; or delete this file: its vectors are then made again", err)
 	}
 	if err != nil {
-		return err
+		return lost, err
 	}
 	// The coarser forms are computed on all cores.
 	var work errgroup.Group
@@ -245,7 +249,7 @@ func (x *Index) openVectors() (err error) {
 	for _, info := range x.vectors.Files() {
 		s, err := x.openShelf(info)
 		if err != nil {
-			return errors.Join(err, work.Wait())
+			return lost, errors.Join(err, work.Wait())
 		}
 		i := m.byFile[info.Number]
 		for e, f := range files[info.Number] {
@@ -262,7 +266,7 @@ func (x *Index) openVectors() (err error) {
 			return nil
 		})
 	}
-	return work.Wait()
+	return lost, work.Wait()
 }
 
 // openShelf makes the shelf of a file. The one that is appended to is copied to

@@ -165,7 +165,7 @@ func (s *state) commit(m *memo, ch *change, now int64) {
 		}
 		s.chunks -= len(ch.old.rows)
 	}
-	e.doc.Vectored = 0
+	e.doc.Vectored, e.doc.Missing = 0, 0
 	for i, p := range ch.places {
 		row := e.rows[i]
 		p.document = e.number
@@ -175,6 +175,9 @@ func (s *state) commit(m *memo, ch *change, now int64) {
 			continue
 		}
 		s.vec.Grow(int(row) + 1)
+		if p.slot == vector.NoSlot {
+			e.doc.Missing++
+		}
 		if p.slot == vector.NoSlot || !e.doc.Embedded {
 			s.vec.Clear(row)
 			continue
