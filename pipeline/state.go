@@ -231,8 +231,9 @@ func (r *run) commitLog(ctx context.Context) error {
 		if r.o.static {
 			return err
 		}
-		r.o.log.Error("cannot commit, trying again", "state", r.o.state, "err", err)
-		r.trouble.Store(&err)
+		if r.trouble.Swap(&err) == nil { // once, not at each attempt
+			r.o.log.Error("cannot commit, trying again until it works", "state", r.o.state, "err", err)
+		}
 		select {
 		case <-time.After(wait):
 		case <-ctx.Done():
