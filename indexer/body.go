@@ -25,6 +25,9 @@ const (
 	bodyHead = 4
 	// maxDescription bounds what is read into memory of a file that may be any.
 	maxDescription = 64 << 20
+	// unfinished is how the name of a body ends that is being written: only
+	// whole ones have their name, so that none that was cut off counts.
+	unfinished = ".part"
 )
 
 // writeBody makes a body durable under path and returns its size.
@@ -36,7 +39,8 @@ func writeBody(path string, d description, r io.Reader) (size int64, err error) 
 	if len(text) > maxDescription {
 		return 0, fmt.Errorf("its metadata has %d bytes, more than %d", len(text), maxDescription)
 	}
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	part := path + unfinished
+	f, err := os.OpenFile(part, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
 		return 0, err
 	}
@@ -47,8 +51,11 @@ func writeBody(path string, d description, r io.Reader) (size int64, err error) 
 	if err == nil {
 		err = f.Sync()
 	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		return 0, errors.Join(err, os.Remove(path))
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = os.Rename(part, path)
+	}
+	if err != nil {
+		return 0, errors.Join(err, os.Remove(part))
 	}
 	return size, durable.SyncDir(filepath.Dir(path))
 }

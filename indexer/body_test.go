@@ -1,11 +1,15 @@
 package indexer
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/iotest"
 
 	"github.com/ragserver/ragserver/indexer/index"
 )
@@ -83,4 +87,58 @@ func FuzzBody(f *testing.F) {
 			t.Errorf("%d bytes of body in %d", size, len(b))
 		}
 	})
+}
+
+// An upload that was cut off is none, whatever came before it under its name.
+func TestUploadCutOff(t *testing.T) {
+	r := newRig(t)
+	r.start()
+	r.put("a.txt", "Apples.", index.Meta{})
+	broken := errors.New("the client is gone")
+	if _, err := r.x.Put(t.Context(), UploadsName, "a.txt", io.MultiReader(strings.NewReader("Apr"), iotest.ErrReader(broken)), index.Meta{}); !errors.Is(err, broken) {
+		t.Errorf("an upload that is cut off: %v", err)
+	}
+	if left, _ := os.ReadDir(r.x.uploadsDir()); len(left) != 1 {
+		t.Errorf("files after an upload that was cut off: %v", left)
+	}
+
+	// As it is found after the process was killed while it wrote.
+	body, w := io.Pipe()
+	go func() { w.Write([]byte("Apr")); w.Write([]byte("ic")) }()
+	ended := make(chan error, 1)
+	go func() {
+		_, err := r.x.Put(context.Background(), UploadsName, "a.txt", body, index.Meta{})
+		ended <- err
+	}()
+	var torn []os.DirEntry
+	r.eventually("a second body", func() bool { torn, _ = os.ReadDir(r.x.uploadsDir()); return len(torn) == 2 })
+	copies := map[string][]byte{}
+	for _, e := range torn {
+		b, err := os.ReadFile(filepath.Join(r.x.uploadsDir(), e.Name()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		copies[e.Name()] = b
+	}
+	w.CloseWithError(broken)
+	if err := <-ended; !errors.Is(err, broken) {
+		t.Errorf("an upload that is cut off: %v", err)
+	}
+	r.stop()
+	for name, b := range copies {
+		if err := os.WriteFile(filepath.Join(r.x.uploadsDir(), name), b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.RemoveAll(filepath.Join(r.dir, "engine")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.RemoveAll(filepath.Join(r.dir, "index")); err != nil {
+		t.Fatal(err)
+	}
+	r.start()
+	r.eventually("the whole upload", func() bool { return len(r.hits("apples", index.Keyword)) == 1 })
+	if left, _ := os.ReadDir(r.x.uploadsDir()); len(left) != 1 {
+		t.Errorf("files after the restart: %v", left)
+	}
 }

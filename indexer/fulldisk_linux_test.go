@@ -117,3 +117,44 @@ func TestFullDisk(t *testing.T) {
 		})
 	}
 }
+
+// TestUploadNotCommitted: a body that fits while the engine's commit does not is
+// refused at once, and so is a deletion, and requests that were taken before
+// are answered; afterwards all is as it was told.
+func TestUploadNotCommitted(t *testing.T) {
+	r := newRig(t)
+	r.dir = smallDisk(t, 32<<20)
+	r.start()
+	r.put("old.txt", "Apples.", index.Meta{})
+	free := fill(t, r.dir)
+	if err := os.Truncate(filepath.Join(r.dir, "filler"), fillerSize(t, r.dir)-3*4096); err != nil {
+		t.Fatal(err)
+	}
+	var refused error
+	for i := 0; refused == nil; i++ { // until the little that is free is used up
+		_, refused = r.x.Put(t.Context(), UploadsName, fmt.Sprintf("new%d.txt", i), strings.NewReader("Pears."), index.Meta{})
+	}
+	if !errors.Is(refused, syscall.ENOSPC) {
+		t.Errorf("an upload without space for it: %v", refused)
+	}
+	r.eventually("the engine's trouble", func() bool {
+		_, err := r.x.Delete(t.Context(), UploadsName, "old.txt")
+		return errors.Is(err, syscall.ENOSPC)
+	})
+	free()
+	r.eventually("no trouble", func() bool { return r.x.Trouble() == nil })
+	r.put("more.txt", "Melons.", index.Meta{})
+	if _, err := r.x.Delete(t.Context(), UploadsName, "more.txt"); err != nil {
+		t.Errorf("deleting once there is space: %v", err)
+	}
+	r.eventually("the deletion", func() bool { return len(r.hits("melons", index.Keyword)) == 0 })
+}
+
+func fillerSize(t *testing.T, dir string) int64 {
+	t.Helper()
+	st, err := os.Stat(filepath.Join(dir, "filler"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return st.Size()
+}

@@ -40,6 +40,7 @@ type inbox struct {
 	again    func(it item, settings string) (item, bool)
 	found    func(item)         // told of a document before the engine is
 	dropped  func(pipeline.Key) // told of a deletion before the engine is
+	trouble  func() error       // why nothing can be committed, nil if it can
 	old      []string           // bodies of former runs, in their order
 	log      *slog.Logger
 	requests chan request
@@ -60,7 +61,11 @@ func newInbox(name, dir, settings string) (*inbox, error) {
 		return nil, fmt.Errorf("indexer: looking through the uploads: %w", err)
 	}
 	for _, e := range entries {
-		b.old = append(b.old, e.Name())
+		if !strings.HasSuffix(e.Name(), unfinished) {
+			b.old = append(b.old, e.Name())
+		} else if err := os.Remove(filepath.Join(dir, e.Name())); err != nil {
+			return nil, fmt.Errorf("indexer: removing an upload that was broken off: %w", err)
+		}
 	}
 	return b, nil
 }
@@ -205,18 +210,35 @@ func (b *inbox) group(ctx context.Context, in pipeline.Input[item], held map[pip
 	})
 }
 
-func (b *inbox) ask(ctx context.Context, r request) error {
+// watchTrouble is how often a request that waits looks whether it waits in vain.
+const watchTrouble = 50 * time.Millisecond
+
+// ask has a request done; taken reports whether it may be, sooner or later,
+// also if there is an error. One that cannot be committed for the moment is
+// not waited for: its caller is told why.
+func (b *inbox) ask(ctx context.Context, r request) (taken bool, err error) {
 	r.done = make(chan error, 1)
-	select {
-	case b.requests <- r:
-	case <-ctx.Done():
-		return ctx.Err()
+	look := time.NewTicker(watchTrouble)
+	defer look.Stop()
+	if err := b.trouble(); err != nil {
+		return false, err
 	}
-	select {
-	case err := <-r.done:
-		return err
-	case <-ctx.Done():
-		return ctx.Err()
+	for requests := b.requests; ; {
+		select {
+		case requests <- r:
+			requests, taken = nil, true
+		case err := <-r.done:
+			return true, err
+		case <-look.C:
+			if err := b.trouble(); err != nil {
+				if taken {
+					err = fmt.Errorf("it is done as soon as that works again, unless the server ends before: %w", err)
+				}
+				return taken, err
+			}
+		case <-ctx.Done():
+			return taken, ctx.Err()
+		}
 	}
 }
 
@@ -252,7 +274,10 @@ func (x *Indexer) Put(ctx context.Context, source, key string, r io.Reader, m in
 	if err != nil {
 		return Status{}, fmt.Errorf("indexer: storing %s/%s: %w", source, key, err)
 	}
-	if err := b.ask(ctx, request{key: it.key(), item: &it}); err != nil {
+	if taken, err := b.ask(ctx, request{key: it.key(), item: &it}); err != nil {
+		if !taken {
+			err = errors.Join(err, os.Remove(filepath.Join(b.dir, it.Body)))
+		}
 		return Status{}, fmt.Errorf("indexer: storing %s/%s: %w", source, key, err)
 	}
 	if s, ok := x.Document(docID(it.key())); ok && !s.Seen.Before(now) {
@@ -269,7 +294,7 @@ func (x *Indexer) Delete(ctx context.Context, source, key string) (Status, error
 		return Status{}, err
 	}
 	k := pipeline.KeyOf(source, key)
-	if err := b.ask(ctx, request{key: k}); err != nil {
+	if _, err := b.ask(ctx, request{key: k}); err != nil {
 		return Status{}, fmt.Errorf("indexer: deleting %s/%s: %w", source, key, err)
 	}
 	return Status{ID: docID(k), Source: source, Path: key}, nil

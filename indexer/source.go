@@ -177,6 +177,7 @@ func (x *Indexer) uploaded() (*source, error) {
 		return nil, err
 	}
 	b.again, b.found, b.dropped, b.log = x.again, x.found, x.dropped, x.log
+	b.trouble = func() error { return x.graph.Stats().Trouble }
 	s := &source{name: UploadsName, kind: "uploads", location: b.dir, pipeline: b, inbox: b}
 	s.open = func(it item) (parse.File, io.Closer, error) {
 		file, _, body, err := openBody(filepath.Join(b.dir, it.Body))
