@@ -121,7 +121,7 @@ var (
 	descDisk      = desc("index_disk_bytes", "Size of the index on disk.")
 	descHeap      = desc("index_heap_bytes", "Memory that the index holds.")
 	descLag       = desc("source_lag", "Changes that a source has announced and that were not read yet.", "source")
-	descTrouble   = desc("trouble", "1 for each part that cannot go on for the moment: storage, embedder, a source.", "part")
+	descTrouble   = desc("trouble", "1 for each part that cannot go on for the moment: storage, reading, embedder, a source.", "part")
 )
 
 // Describe implements prometheus.Collector.

@@ -231,7 +231,7 @@ type Stats struct {
 
 // Trouble is why a part of a collection cannot go on for the moment.
 type Trouble struct {
-	Part   string `json:"part" doc:"storage, embedder, or source and its name."`
+	Part   string `json:"part" doc:"storage, reading, embedder, or source and its name."`
 	Reason string `json:"reason"`
 }
 

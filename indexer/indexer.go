@@ -90,6 +90,7 @@ type Indexer struct {
 	vigil   vigil
 	heavies *semaphore.Weighted // bytes of heavy documents being read
 	storing storing
+	lack    shortage
 
 	mu            sync.Mutex
 	embedderError string // why the embedder does not answer, "" if it does
@@ -123,6 +124,7 @@ func Open(o Options) (*Indexer, error) {
 	x := &Indexer{
 		dir: o.Dir, space: o.Space, parser: o.Parser, log: o.Log, board: newBoard(),
 		heavies: semaphore.NewWeighted(heavyBytes), storing: storing{log: o.Log},
+		lack: shortage{log: o.Log, waiting: map[index.ID]error{}},
 	}
 	for _, d := range []string{x.dir, x.uploadsDir(), x.spoolDir()} {
 		if err := os.MkdirAll(d, 0o700); err != nil {
@@ -190,8 +192,9 @@ func answered(p parsed, v vectored) ready { return ready{p.Item, p.Finding, v} }
 // this run wait behind all others.
 func (x *Indexer) parseOptions(workers int) pipeline.AsyncOptions[item, finding] {
 	return pipeline.AsyncOptions[item, finding]{
-		Workers: workers,
-		Retries: pipeline.Forever,
+		Workers:    workers,
+		Retries:    pipeline.Forever,
+		MaxBackoff: storeRetryMax,
 		Priority: func(it item) int {
 			if s := x.byName[it.Source]; s == nil || s.former {
 				return leastUrgent
@@ -234,9 +237,17 @@ func (x *Indexer) Close() error {
 // index.ErrNotFound if it is not stored (any more).
 func (x *Indexer) Content(version index.ID) (*index.Content, error) { return x.index.Content(version) }
 
-// Trouble is why nothing can be stored at the moment, the disk being full for
-// example; nil if it can. It is tried again until it can.
+// Trouble is why documents cannot be stored or read at the moment for a fault
+// of the machine, the disk being full for example; nil if they can. It is tried
+// again until they can.
 func (x *Indexer) Trouble() error {
+	if err := x.storageTrouble(); err != nil {
+		return err
+	}
+	return x.lack.err()
+}
+
+func (x *Indexer) storageTrouble() error {
 	if err := x.storing.err(); err != nil {
 		return err
 	}
@@ -245,14 +256,17 @@ func (x *Indexer) Trouble() error {
 
 // Trouble is why a part of a collection cannot go on for the moment.
 type Trouble struct {
-	Part   string // "storage", "embedder", or "source " and its name
+	Part   string // "storage", "reading", "embedder", or "source " and its name
 	Reason string
 }
 
 // Troubles are all that there are now; each is tried again until it is over.
 func (x *Indexer) Troubles() (ts []Trouble) {
-	if err := x.Trouble(); err != nil {
+	if err := x.storageTrouble(); err != nil {
 		ts = append(ts, Trouble{"storage", err.Error()})
+	}
+	if err := x.lack.err(); err != nil {
+		ts = append(ts, Trouble{"reading", parse.Reason(err)})
 	}
 	if _, why := x.Embedder(); why != "" {
 		ts = append(ts, Trouble{"embedder", why})

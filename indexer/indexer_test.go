@@ -28,7 +28,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type counting struct {
 	n      atomic.Int64
 	before func(f parse.File)
-	gate   chan struct{} // calls wait until it is closed, nil: none; set between runs
+	gate   chan struct{}            // calls wait until it is closed, nil: none; set between runs
+	fail   func(f parse.File) error // what is said instead, if it is not nil; set between runs
 }
 
 func (c *counting) Parse(ctx context.Context, f parse.File) (parse.Result, error) {
@@ -42,6 +43,11 @@ func (c *counting) Parse(ctx context.Context, f parse.File) (parse.Result, error
 	c.n.Add(1)
 	if c.before != nil {
 		c.before(f)
+	}
+	if c.fail != nil {
+		if err := c.fail(f); err != nil {
+			return parse.Result{}, err
+		}
 	}
 	return parse.Read(ctx, f, parse.Limits{})
 }

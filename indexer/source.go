@@ -208,6 +208,7 @@ func (x *Indexer) dropped(k pipeline.Key) {
 	id := docID(k)
 	_, inIndex := x.index.View().Document(id)
 	x.board.drop(id, inIndex)
+	x.lack.note(id, nil)
 }
 
 // arrived lets go of what was kept only until a document was in the index.

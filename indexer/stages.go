@@ -29,21 +29,25 @@ func (x *Indexer) parse(ctx context.Context, it item) (finding, error) {
 	s := x.underway(it, Parsing)
 	x.board.move(s)
 	waiting := func(err error) {
-		s.Reason = "waiting, it will be tried again: " + brief(err.Error())
+		s.Reason = "waiting, it will be tried again: " + brief(parse.Reason(err))
 		x.board.move(s)
 	}
 	f, c, err := x.read(ctx, it, waiting)
-	switch {
-	case err != nil:
+	if err != nil {
 		if ctx.Err() == nil {
 			waiting(err)
+			if parse.Passing(err) {
+				x.lack.note(s.ID, err)
+			}
 		}
 		return finding{}, err
-	case f.Outcome == read:
+	}
+	x.lack.note(s.ID, nil)
+	if f.Outcome == read {
 		s = x.underway(it, Embedding)
 		s.Version, s.Title, s.Type, s.Chunks = c.Version, titleOf(it, c), c.Type, c.Len()
 		x.board.move(s)
-	default:
+	} else {
 		x.log.Info("document not read", "document", it.Source+"/"+it.Path, "id", s.ID, "reason", f.Reason)
 	}
 	return f, nil
@@ -89,8 +93,8 @@ func (x *Indexer) read(ctx context.Context, it item, waiting func(error)) (f fin
 	if err != nil && it.Again > 0 && x.here(it) {
 		return x.keep(it) // it was read, and all that it lacks is vectors
 	}
-	if errors.Is(err, errNotHere) {
-		return f, nil, err // a run that has the source will read it
+	if errors.Is(err, errNotHere) || parse.Passing(err) {
+		return f, nil, err // a run that has the source will read it, or a later attempt
 	}
 	if err != nil {
 		return refuse(failed, openReason(err))
@@ -100,6 +104,9 @@ func (x *Indexer) read(ctx context.Context, it item, waiting func(error)) (f fin
 	if err != nil {
 		if ctx.Err() != nil {
 			return f, nil, ctx.Err()
+		}
+		if parse.Passing(err) {
+			return f, nil, err
 		}
 		return refuse(failed, openReason(err))
 	}
@@ -132,6 +139,9 @@ func (x *Indexer) make(ctx context.Context, file parse.File, hash, version index
 	if err != nil {
 		if ctx.Err() != nil {
 			return finding{}, ctx.Err()
+		}
+		if parse.Passing(err) || errors.Is(err, parse.ErrClosed) {
+			return finding{}, err
 		}
 		var fault *parse.Error
 		if errors.As(err, &fault) && fault.Fault == parse.Changed {

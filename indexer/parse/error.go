@@ -3,13 +3,16 @@ package parse
 import (
 	"errors"
 	"fmt"
+	"io/fs"
+	"strings"
 )
 
 // Fault says in a word why a file could not be read.
 type Fault string
 
 // The faults. Deadline, Memory and Crashed are a reader's, and another attempt
-// may end otherwise; the others are the file's and stay until it changes.
+// may end otherwise; Lacking is the machine's and passes; the others are the
+// file's and stay until it changes.
 const (
 	Encrypted  Fault = "encrypted"
 	Damaged    Fault = "damaged"  // cut off or malformed
@@ -20,6 +23,7 @@ const (
 	Deadline   Fault = "deadline"
 	Memory     Fault = "memory"
 	Crashed    Fault = "crashed"
+	Lacking    Fault = "lacking" // a process, handles, memory or space to read it with
 )
 
 // Error is a file that should have been readable and was not. Reason is a
@@ -32,7 +36,7 @@ type Error struct {
 }
 
 func (e *Error) Error() string {
-	if e.Err != nil {
+	if e.Err != nil && !strings.HasSuffix(e.Reason, e.Err.Error()) {
 		return fmt.Sprintf("%s: %v", e.Reason, e.Err)
 	}
 	return e.Reason
@@ -64,6 +68,39 @@ func Reason(err error) string {
 		return f.Reason
 	}
 	return err.Error()
+}
+
+// Passing reports whether an error is of the machine and not of the file: there
+// is nothing to be had that it takes to read or store one, and another attempt
+// may end otherwise.
+func Passing(err error) bool {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Fault == Lacking
+	}
+	for _, s := range shortages {
+		if errors.Is(err, s) {
+			return true
+		}
+	}
+	return false
+}
+
+// unreadable is an error of reading the bytes of a file.
+func unreadable(err error) *Error {
+	if Passing(err) {
+		return fault(Lacking, err, "the file could not be read for now: %v", cause(err))
+	}
+	return fault(Unreadable, err, "the file could not be read")
+}
+
+// cause is an error without the names of files of ours, if it has any.
+func cause(err error) error {
+	var pe *fs.PathError
+	if errors.As(err, &pe) {
+		return pe.Err
+	}
+	return err
 }
 
 func fault(f Fault, err error, format string, a ...any) *Error {

@@ -132,7 +132,7 @@ func hash(ctx context.Context, f File) (h [16]byte, n int64, err error) {
 	copy(h[:], s.Sum(nil))
 	switch {
 	case err != io.EOF:
-		return h, n, fault(Unreadable, err, "the file could not be read")
+		return h, n, unreadable(err)
 	case n != f.Size:
 		return h, n, fault(Changed, nil, "the file became shorter while it was being read")
 	}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -70,7 +69,8 @@ func NewPool(opt PoolOptions) *Pool {
 var ErrClosed = errors.New("parse: the pool is closed")
 
 // Parse reads a file. The error is a *SkipError, an *Error, ErrClosed or the
-// context's; the result's Hash and Size are set whenever the file itself could
+// context's; of an *Error, Passing says whether it is the machine's rather than
+// the file's. The result's Hash and Size are set whenever the file itself could
 // be read, also with an error. f.Data is not used after Parse has returned.
 func (p *Pool) Parse(ctx context.Context, f File) (Result, error) {
 	if err := ctx.Err(); err != nil {
@@ -136,7 +136,7 @@ func (p *Pool) inline(ctx context.Context, f File) (res Result, err error, done 
 	}
 	raw, err := readAll(f.Data, f.Size)
 	if err != nil {
-		return res, err, true
+		return res, unreadable(err), true
 	}
 	f.Data = bytes.NewReader(raw)
 	d := detect(f.Data, f.Size, f.Name, p.opt.Limits)
@@ -217,7 +217,7 @@ func (p *Pool) take() (*process, error) {
 	}
 	w, err := startProcess(p.opt)
 	if err != nil {
-		return nil, fmt.Errorf("parse: starting a worker: %w", err)
+		return nil, fault(Lacking, err, "a process that reads it cannot be started: %v", err)
 	}
 	p.all[w] = true
 	return w, nil
@@ -293,7 +293,7 @@ func (w *process) sendFile(data io.ReaderAt, size int64, byFD bool) error {
 			break
 		}
 		if err != nil {
-			return &Error{Fault: Unreadable, Err: err, Reason: "the file could not be read"}
+			return unreadable(err)
 		}
 	}
 	return writeFrame(w.in, frameData, nil)

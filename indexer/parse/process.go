@@ -228,8 +228,11 @@ func (w *process) talk(a ask, data io.ReaderAt, byFD bool, phase func(string)) (
 		return broken(err)
 	}
 	sendErr := w.sendFile(data, a.Size, byFD)
-	var unreadable *Error
-	if errors.As(sendErr, &unreadable) {
+	if sendErr != nil && byFD && Passing(sendErr) {
+		sendErr = fault(Lacking, sendErr, "the file could not be handed to the process that reads it: %v", sendErr)
+	}
+	var notSent *Error
+	if errors.As(sendErr, &notSent) {
 		w.proc.Kill() // it waits for bytes that will not come
 		return Result{}, sendErr
 	}

@@ -133,6 +133,7 @@ type work struct {
 	ask  ask
 	data io.ReaderAt
 	done func()
+	err  error // why there is no file, for want of what it takes to keep it
 }
 
 func (w *worker) readAsks(in *bufio.Reader, asks chan<- work) error {
@@ -156,6 +157,9 @@ func (w *worker) readAsks(in *bufio.Reader, asks chan<- work) error {
 			f, err = receiveFile(w.files)
 			wk.data, wk.done = f, func() { f.Close() }
 		}
+		if Passing(err) {
+			wk.err, wk.done, err = err, func() {}, nil
+		}
 		if err != nil {
 			return err
 		}
@@ -176,29 +180,45 @@ func receive(in *bufio.Reader, size int64) (io.ReaderAt, func(), error) {
 			os.Remove(tmp.Name())
 		}
 	}
+	keep := func(b []byte) (err error) {
+		if tmp == nil && int64(buf.Len()+len(b)) <= spillBytes {
+			buf.Write(b)
+			return nil
+		}
+		if tmp == nil {
+			if tmp, err = os.CreateTemp("", "body-*"); err != nil {
+				return err
+			}
+			if _, err = buf.WriteTo(tmp); err != nil {
+				return err
+			}
+		}
+		_, err = tmp.Write(b)
+		return err
+	}
+	var full error // the rest is still to be read, or it would be taken for a request
 	for {
 		kind, payload, err := readFrame(in, frameMax)
 		if err == nil && kind != frameData {
 			err = fmt.Errorf("unexpected frame %q", kind)
 		}
-		if err == nil && len(payload) == 0 {
-			break
-		}
-		if err == nil && tmp == nil && int64(buf.Len()+len(payload)) > spillBytes {
-			if tmp, err = os.CreateTemp("", "body-*"); err == nil {
-				_, err = tmp.Write(buf.Bytes())
-				buf = bytes.Buffer{}
-			}
-		}
-		if err == nil && tmp != nil {
-			_, err = tmp.Write(payload)
-		} else if err == nil {
-			buf.Write(payload)
-		}
 		if err != nil {
 			done()
 			return nil, nil, err
 		}
+		if len(payload) == 0 {
+			break
+		}
+		if full != nil {
+			continue
+		}
+		if err := keep(payload); err != nil {
+			full = fault(Lacking, err, "there is no room to keep the file while it is read: %v", cause(err))
+		}
+	}
+	if full != nil {
+		done()
+		return nil, nil, full
 	}
 	if tmp != nil {
 		return tmp, done, nil
@@ -224,7 +244,11 @@ func (w *worker) serve(wk work) error {
 	w.phase(phaseRead)
 	w.pdf.slowOnly = wk.ask.SlowOnly
 	f := File{Name: wk.ask.Name, Data: wk.data, Size: wk.ask.Size}
-	res, err := read(ctx, f, wk.ask.Limits.withDefaults(), w.pdf.read)
+	var res Result
+	err := wk.err
+	if err == nil {
+		res, err = read(ctx, f, wk.ask.Limits.withDefaults(), w.pdf.read)
+	}
 	if wk.ask.Size > 64<<20 && w.pdf.engine != nil {
 		w.pdf.engine.close() // its memory grows and never shrinks
 		w.pdf.engine = nil

@@ -166,7 +166,7 @@ export interface Stats {
 }
 
 export interface Trouble {
-  part: string; // storage, embedder, or source and its name
+  part: string; // storage, reading, embedder, or source and its name
   reason: string;
 }
 

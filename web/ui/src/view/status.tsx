@@ -70,6 +70,7 @@ export function ConnectionBanner() {
 
 function waits(part: string): string {
   if (part === 'storage') return 'Nothing new can be stored at the moment.';
+  if (part === 'reading') return 'Some documents cannot be read at the moment; they are tried again until they can.';
   if (part === 'embedder') return 'The embedder does not answer: until it does, what is new is found by keyword alone.';
   return `The source “${part.replace(/^source /, '')}” cannot be read at the moment.`;
 }
