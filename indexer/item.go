@@ -73,15 +73,20 @@ func docID(k pipeline.Key) index.ID { return index.ID(k.Bytes()) }
 // source.
 func DocumentID(source, path string) index.ID { return docID(pipeline.KeyOf(source, path)) }
 
-// versionOf identifies what a parser makes of some bytes. The bytes may be
-// chosen by strangers, so it is a cryptographic hash, cut.
-func versionOf(parser string, content index.ID, name string) index.ID {
+// versionOf identifies what a parser makes of some bytes under a title that the
+// source gives, "" for none: it is searched and embedded with each chunk. The
+// bytes may be chosen by strangers, so it is a cryptographic hash, cut.
+func versionOf(parser string, content index.ID, name, title string) index.ID {
 	h := sha256.New()
 	h.Write(binary.AppendUvarint(nil, uint64(len(parser))))
 	h.Write([]byte(parser))
 	h.Write(content[:])
 	// The name breaks ties where content alone does not tell the format.
 	h.Write([]byte(strings.ToLower(path.Ext(name))))
+	if title != "" {
+		h.Write([]byte{0xff}) // ToLower leaves none
+		h.Write([]byte(title))
+	}
 	return index.ID(h.Sum(nil)[:16])
 }
 

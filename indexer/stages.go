@@ -1,6 +1,7 @@
 package indexer
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -110,11 +111,11 @@ func (x *Indexer) read(ctx context.Context, it item, waiting func(error)) (f fin
 		}
 		return refuse(failed, openReason(err))
 	}
-	version := versionOf(split.Version, hash, it.Path)
+	version := versionOf(split.Version, hash, it.Path, it.Title)
 	c, err = x.index.Outline(version)
 	if errors.Is(err, index.ErrNotFound) {
 		file.Backlog = it.Backlog
-		if f, err := x.make(ctx, file, hash, version, waiting); err != nil || f.Outcome != read {
+		if f, err := x.make(ctx, file, it.Title, hash, version, waiting); err != nil || f.Outcome != read {
 			return f, nil, err
 		}
 		c, err = x.index.Outline(version)
@@ -125,8 +126,9 @@ func (x *Indexer) read(ctx context.Context, it item, waiting func(error)) (f fin
 	return finding{Version: version}, c, nil
 }
 
-// make parses, splits and stores a version.
-func (x *Indexer) make(ctx context.Context, file parse.File, hash, version index.ID, waiting func(error)) (finding, error) {
+// make parses, splits and stores a version. title, if there is one, stands in
+// place of the text's own.
+func (x *Indexer) make(ctx context.Context, file parse.File, title string, hash, version index.ID, waiting func(error)) (finding, error) {
 	if file.Size >= parse.Large {
 		n := min(file.Size, heavyBytes)
 		if err := x.heavies.Acquire(ctx, n); err != nil {
@@ -157,7 +159,7 @@ func (x *Indexer) make(ctx context.Context, file parse.File, hash, version index
 	}
 	chunks := split.Chunks(doc.Blocks, res.Text, res.Spans, split.Options{})
 	c := &index.Content{
-		Version: version, Title: doc.Title, Language: Language(doc.Blocks), Type: doc.Type,
+		Version: version, Title: cmp.Or(title, doc.Title), Language: Language(doc.Blocks), Type: doc.Type,
 		Text: res.Text, Chunks: make([]index.Chunk, len(chunks)), Attributes: maps.Clone(doc.Meta),
 	}
 	if len(doc.Warnings) > 0 {
