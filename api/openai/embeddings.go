@@ -105,7 +105,7 @@ func (s *Server) space(id string) (indexer.Space, error) {
 	if id == "" {
 		return indexer.Space{}, fault.Missing("model")
 	}
-	f := fault.NotFound("model", id, "that embeds; there are: "+strings.Join(names, ", "))
+	f := fault.NotFound("model", id, "the embedders are: "+strings.Join(names, ", "))
 	f.Param = "model"
 	return indexer.Space{}, f
 }
