@@ -94,7 +94,7 @@ type AskAnswer struct {
 
 // Notice says one way in which an answer is less than asked for.
 type Notice struct {
-	Code    string `json:"code" enum:"no_model,model_failed,cut_off,uncited,own_knowledge,degraded" doc:"no_model: none is configured, the passages are quoted. model_failed: it wrote nothing, the passages are quoted or the answer is that nothing was found. cut_off: the model broke off, the answer is what it wrote until then. uncited: it cited none of the passages. own_knowledge: it answered without passages. degraded: the search was less than asked for."`
+	Code    string `json:"code" enum:"no_model,model_failed,cut_off,uncited,own_knowledge,degraded,pending" doc:"no_model: none is configured, the passages are quoted. model_failed: it wrote nothing, the passages are quoted or the answer is that nothing was found. cut_off: the model broke off, the answer is what it wrote until then. uncited: it cited none of the passages. own_knowledge: it answered without passages. degraded: the search was less than asked for. pending: documents on their way into the index are not in the answer; ask again later."`
 	Message string `json:"message"`
 }
 

@@ -194,7 +194,8 @@ func (p *parts) open(ctx context.Context, c *Config, name string) (*collection, 
 	if err != nil {
 		return nil, err
 	}
-	a, err := answer.New(answer.Options{Retriever: x, Models: p.models, Default: cc.Model, Closeness: closenessOf(cc.Embedder), Meaning: tables, Log: log})
+	a, err := answer.New(answer.Options{Retriever: x, Models: p.models, Default: cc.Model, Closeness: closenessOf(cc.Embedder), Meaning: tables,
+		Backlog: func() answer.Backlog { return backlogOf(x) }, Log: log})
 	if err != nil {
 		return nil, errors.Join(err, x.Close())
 	}
@@ -211,6 +212,15 @@ func topicOf(s SourceConfig) indexer.Topic {
 		t.Password = os.Getenv(k.PasswordEnv)
 	}
 	return t
+}
+
+// backlogOf is what a collection cannot find yet.
+func backlogOf(c counter) answer.Backlog {
+	b := answer.Backlog{Documents: c.Unfound(), Found: standingOf(c).done}
+	for _, s := range c.Sources() {
+		b.Listing = b.Listing || !s.Scanned && s.Trouble == ""
+	}
+	return b
 }
 
 // closenessOf is from which cosine a passage counts as relevant although it

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/ragserver/ragserver/indexer"
+	"github.com/ragserver/ragserver/llm/answer"
 )
 
 // indexing is a collection as progress sees it.
@@ -20,6 +21,8 @@ type indexing struct {
 	unfound  int
 	embedder string
 	trouble  error
+
+	sourceTrouble string
 }
 
 func (x *indexing) set(f func(*indexing)) { x.mu.Lock(); defer x.mu.Unlock(); f(x) }
@@ -32,7 +35,7 @@ func (x *indexing) Counts() (map[indexer.State]int, int) {
 func (x *indexing) Sources() []indexer.SourceStatus {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	return []indexer.SourceStatus{{Scanned: x.scanned}}
+	return []indexer.SourceStatus{{Scanned: x.scanned, Trouble: x.sourceTrouble}}
 }
 func (x *indexing) Unfound() int { x.mu.Lock(); defer x.mu.Unlock(); return x.unfound }
 func (x *indexing) Embedder() (string, string) {
@@ -94,5 +97,26 @@ func TestWatch(t *testing.T) {
 	cancel()
 	if _, err := (*progress)(nil).watch(ctx, &indexing{}); !errors.Is(err, context.Canceled) {
 		t.Errorf("after the end: %v", err)
+	}
+}
+
+// What an answer is told of the backlog: documents that no search finds yet, and
+// sources that nobody has looked through; not those that cannot be read, nor
+// documents that lack vectors alone.
+func TestBacklogOf(t *testing.T) {
+	x := &indexing{}
+	if b := backlogOf(x); b != (answer.Backlog{Listing: true}) {
+		t.Errorf("at the start: %+v", b)
+	}
+	x.set(func(x *indexing) {
+		x.scanned, x.unfound = true, 2
+		x.states = map[indexer.State]int{indexer.Parsing: 2, indexer.Embedding: 3, indexer.Live: 4}
+	})
+	if b := backlogOf(x); b != (answer.Backlog{Documents: 2, Found: 4}) {
+		t.Errorf("while reading: %+v", b)
+	}
+	x.set(func(x *indexing) { x.scanned, x.sourceTrouble, x.unfound = false, "it is not there", 0 })
+	if b := backlogOf(x); b.Listing || b.Documents != 0 {
+		t.Errorf("a source that is not there: %+v", b)
 	}
 }

@@ -93,6 +93,7 @@ const (
 	Uncited      = "uncited"       // the model cited none of the passages
 	OwnKnowledge = "own_knowledge" // nothing relevant was found: the model answered without passages
 	Degraded     = "degraded"      // the search was less than asked for
+	Pending      = "pending"       // documents on their way into the index are not in it
 )
 
 // Answer is a finished answer. Text has only citations [n] of Sources.

@@ -46,6 +46,8 @@ type Options struct {
 	// Meaning compares question and sentences; nil: letters alone do, and what is
 	// in another language than the question is found by names and numbers only.
 	Meaning Meaning
+	// Backlog tells what the retriever cannot find yet; nil: there never is any.
+	Backlog func() Backlog
 	Log     *slog.Logger // slog.DiscardHandler if nil
 }
 
@@ -142,6 +144,7 @@ type run struct {
 	model    *Model // nil: extractive
 	emit     func(Event) bool
 	evidence *evidence
+	backlog  Backlog // before the search: what it says may have come since, never the other way
 	answer   Answer
 }
 
@@ -161,6 +164,9 @@ func (a *Answerer) ask(ctx context.Context, q Question, emit func(Event) bool) e
 	if err := r.respond(); err != nil {
 		return err
 	}
+	if r.backlog.matters(r.answer.Kind) {
+		r.notice(Pending, r.backlog.String())
+	}
 	r.answer.Total = time.Since(begun)
 	done := r.answer
 	if !emit(Event{Done: &done}) {
@@ -173,6 +179,9 @@ func (a *Answerer) ask(ctx context.Context, q Question, emit func(Event) bool) e
 func (r *run) retrieve() error {
 	s := r.rewrite(r.ctx, r.model, r.q, &r.answer.Usage)
 	begun := time.Now()
+	if r.o.Backlog != nil {
+		r.backlog = r.o.Backlog()
+	}
 	query := r.q.Query
 	query.Text, query.Vector = s.query(), nil
 	if query.K <= 0 {
@@ -265,8 +274,16 @@ func (r *run) extract() error {
 	return nil
 }
 
-// refuse says that nothing was found, in the question's language.
+// refuse says that nothing was found, in the question's language, and that it is
+// worth asking again if documents are on their way.
 func (r *run) refuse() error {
 	r.answer.Kind, r.answer.Finish, r.answer.Best, r.answer.Short = Refused, "stop", "", ""
-	return r.say(languageOf(r.q.Text).nothing)
+	l := languageOf(r.q.Text)
+	if !r.backlog.matters(Refused) {
+		return r.say(l.nothing)
+	}
+	if l.undivided {
+		return r.say(l.nothing + l.again)
+	}
+	return r.say(l.nothing + " " + l.again)
 }

@@ -28,6 +28,7 @@ type language struct {
 	numbers   map[string]bool   // words for numbers
 	months    map[string]bool
 	nothing   string // the refusal
+	again     string // that it is worth asking again, since documents are on their way
 }
 
 // small reports whether a word in lower case carries no topic.
@@ -72,7 +73,7 @@ func languageNamed(code string) *language {
 	if code == "" {
 		return all["en"]
 	}
-	return &language{code: code, stemmer: words.StemmerOf(code), undivided: undivided[code], compounds: compounding[code], nothing: all["en"].nothing}
+	return &language{code: code, stemmer: words.StemmerOf(code), undivided: undivided[code], compounds: compounding[code], nothing: all["en"].nothing, again: all["en"].again}
 }
 
 func parseLanguage(code, text string) (*language, error) {
@@ -114,6 +115,8 @@ func parseLanguage(code, text string) (*language, error) {
 			l.begin = phrases(value)
 		case "nothing":
 			l.nothing = value
+		case "again":
+			l.again = value
 		case string(who), string(when), string(where), string(number), string(why):
 			l.cues[kind(name)] = phrases(value)
 		default:

@@ -62,7 +62,7 @@ export interface AskAnswer {
 }
 
 export interface Notice {
-  code: 'no_model' | 'model_failed' | 'cut_off' | 'uncited' | 'own_knowledge' | 'degraded';
+  code: 'no_model' | 'model_failed' | 'cut_off' | 'uncited' | 'own_knowledge' | 'degraded' | 'pending';
   message: string;
 }
 
