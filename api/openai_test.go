@@ -5,9 +5,11 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"math"
 	"net/http/httptest"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -364,16 +366,16 @@ func TestOpenAIBadRequests(t *testing.T) {
 		{"writer", "/v1/chat/completions", `{"model":"rag","ragserver":{"model":"x"},` + say + `}`, 404, "model_not_found", "ragserver.model"},
 		{"long", "/v1/chat/completions", `{"model":"rag","messages":[{"role":"user","content":"` + strings.Repeat("a", 256<<10+1) + `"}]}`, 400, "context_length_exceeded", "messages"},
 		{"too large", "/v1/chat/completions", strings.Repeat(" ", 8<<20+1), 413, "too_large", ""},
-		{"embedding tokens", "/v1/embeddings", `{"model":"letters","input":[1,2]}`, 400, "bad_request", "input"},
+		{"embedding tokens", "/v1/embeddings", `{"model":"letters","input":[1,100256]}`, 400, "bad_request", "input"},
 		{"documents brought along", "/v1/chat/completions", `{"model":"rag","documents":[{"text":"x"}],` + say + `}`, 400, "bad_request", "documents"},
 		{"reranking", "/v1/rerank", `{"model":"rag","query":"x","documents":["a"]}`, 404, "no_reranker", ""},
-		{"embedding token lists", "/v1/embeddings", `{"model":"letters","input":[[1,2],[3]]}`, 400, "bad_request", "input"},
+		{"embedding token lists", "/v1/embeddings", `{"model":"letters","input":[[1,2],[-3]]}`, 400, "bad_request", "input"},
 		{"embedding nothing", "/v1/embeddings", `{"model":"letters"}`, 400, "missing_field", "input"},
 		{"embedding empty", "/v1/embeddings", `{"model":"letters","input":[""]}`, 400, "bad_request", "input"},
 		{"embedding none", "/v1/embeddings", `{"model":"letters","input":[]}`, 400, "bad_request", "input"},
 		{"embedding object", "/v1/embeddings", `{"model":"letters","input":{}}`, 400, "bad_request", "input"},
 		{"embedding format", "/v1/embeddings", `{"model":"letters","input":"a","encoding_format":"int8"}`, 400, "bad_request", "encoding_format"},
-		{"embedding dimensions", "/v1/embeddings", `{"model":"letters","input":"a","dimensions":8}`, 400, "bad_request", "dimensions"},
+		{"embedding dimensions", "/v1/embeddings", `{"model":"letters","input":"a","dimensions":27}`, 400, "bad_request", "dimensions"},
 		{"embedding model", "/v1/embeddings", `{"model":"local","input":"a"}`, 404, "model_not_found", "model"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -403,12 +405,66 @@ func TestOpenAIBadRequests(t *testing.T) {
 	}
 }
 
-// The refusal of tokens names what to set in the client that sends them.
+// Tokens are the text that they were made of: clients send them for models that
+// they do not know.
 func TestEmbeddingsOfTokens(t *testing.T) {
 	_, s := newServer(t)
-	for _, input := range []string{"[1,2]", "[[1,2],[3]]", "[[]]"} {
-		if w := call(t, s, "POST", "/v1/embeddings", `{"model":"rag","input":`+input+`}`); w.Code != 400 || !strings.Contains(w.Body.String(), "check_embedding_ctx_length=False") {
-			t.Errorf("%s: %d %s", input, w.Code, w.Body)
+	embeddings := func(input string) (out openai.EmbeddingResponse) {
+		t.Helper()
+		w := call(t, s, "POST", "/v1/embeddings", `{"model":"rag","input":`+input+`}`)
+		if err := json.Unmarshal(w.Body.Bytes(), &out); err != nil || w.Code != 200 {
+			t.Fatalf("%s: %d %s", input, w.Code, w.Body)
+		}
+		return out
+	}
+	const hello, world = 15339, 1917 // the second with its blank
+	text := embeddings(`["hello world","hello"]`)
+	tokens := embeddings(fmt.Sprintf("[[%d,%d],[%d]]", hello, world, hello))
+	if !reflect.DeepEqual(text.Data, tokens.Data) || tokens.Usage.PromptTokens != 3 {
+		t.Errorf("%v\n%v %v", text.Data, tokens.Data, tokens.Usage)
+	}
+	if one := embeddings(fmt.Sprintf("[%d,%d]", hello, world)); !reflect.DeepEqual(one.Data, text.Data[:1]) {
+		t.Errorf("%v", one.Data)
+	}
+	for input, says := range map[string]string{
+		"[[]]":                   "text 1 of `input` is empty",
+		"[]":                     "`input` is empty",
+		"[-1]":                   "-1, which is no token",
+		"[15339,100256]":         "100256, which is no token",
+		"[[15339],[4000000000]]": "4000000000, which is no token",
+		"[1.5]":                  "must be a string",
+		`["a",1]`:                "must be a string",
+		"{}":                     "must be a string",
+		"[" + strings.TrimSuffix(strings.Repeat("58040,", 70000), ",") + "]": "more than 8 MB of text",
+		"[" + strings.TrimSuffix(strings.Repeat("[1],", 2049), ",") + "]":    "2049 texts",
+	} {
+		w := call(t, s, "POST", "/v1/embeddings", `{"model":"rag","input":`+input+`}`)
+		if got := w.Body.String(); w.Code != 400 || !strings.Contains(got, says) {
+			t.Errorf("%.40s: %d %s", input, w.Code, got)
+		}
+	}
+}
+
+// Fewer dimensions are the first ones at length one.
+func TestEmbeddingsDimensions(t *testing.T) {
+	_, s := newServer(t)
+	for dims, says := range map[string]string{"2": "", "26": "", "0": "1 to 26", "27": "1 to 26", "-1": "1 to 26"} {
+		w := call(t, s, "POST", "/v1/embeddings", `{"model":"rag","input":"aaabbbb","dimensions":`+dims+`}`)
+		if says != "" {
+			if w.Code != 400 || !strings.Contains(w.Body.String(), says) {
+				t.Errorf("%s: %d %s", dims, w.Code, w.Body)
+			}
+			continue
+		}
+		var out struct {
+			Data []struct{ Embedding []float64 }
+		}
+		if err := json.Unmarshal(w.Body.Bytes(), &out); err != nil {
+			t.Fatal(err)
+		}
+		v := out.Data[0].Embedding
+		if fmt.Sprint(len(v)) != dims || dims == "2" && (math.Abs(v[0]-.6) > 1e-6 || math.Abs(v[1]-.8) > 1e-6) {
+			t.Errorf("%s: %v", dims, v)
 		}
 	}
 }

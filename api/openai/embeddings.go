@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"math"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/ragserver/ragserver/api/internal/body"
@@ -40,8 +41,8 @@ type Embedding struct {
 	Embedding any    `json:"embedding"`
 }
 
-// EmbeddingsUsage counts tokens, as llm.Tokens estimates them: embedders do not
-// tell theirs.
+// EmbeddingsUsage counts tokens: those sent, or of text what llm.Tokens estimates,
+// since embedders do not tell theirs.
 type EmbeddingsUsage struct {
 	Prompt int `json:"prompt_tokens"`
 	Total  int `json:"total_tokens"`
@@ -61,26 +62,27 @@ func (s *Server) Embeddings(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	in, err := req.texts(space)
+	in, err := req.inputs(space)
 	if err != nil {
 		return err
 	}
-	vectors, err := space.Embedder.Embed(r.Context(), in)
+	vectors, err := space.Embedder.Embed(r.Context(), in.texts)
 	if err != nil {
 		if r.Context().Err() != nil {
 			return err
 		}
 		return fault.New(http.StatusBadGateway, "embedder_failed", "the embedder %q does not answer; try again", space.Name).Because(err)
 	}
-	if len(vectors) != len(in) {
-		return fault.New(http.StatusBadGateway, "embedder_failed", "the embedder %q returned %d vectors for %d texts", space.Name, len(vectors), len(in))
+	if len(vectors) != len(in.texts) {
+		return fault.New(http.StatusBadGateway, "embedder_failed", "the embedder %q returned %d vectors for %d texts", space.Name, len(vectors), len(in.texts))
 	}
-	out := EmbeddingList{Object: "list", Model: req.Model, Data: make([]Embedding, len(in))}
+	out := EmbeddingList{Object: "list", Model: req.Model, Data: make([]Embedding, len(vectors)), Usage: EmbeddingsUsage{Prompt: in.tokens, Total: in.tokens}}
 	for i, v := range vectors {
+		if req.Dimensions != nil {
+			v = shortened(v, *req.Dimensions)
+		}
 		out.Data[i] = Embedding{Object: "embedding", Index: i, Embedding: encoded(v, req.Format)}
-		out.Usage.Prompt += llm.Tokens(in[i])
 	}
-	out.Usage.Total = out.Usage.Prompt
 	return reply.JSON(w, r, http.StatusOK, out)
 }
 
@@ -110,48 +112,79 @@ func (s *Server) space(id string) (indexer.Space, error) {
 	return indexer.Space{}, f
 }
 
-func (req *embeddingsRequest) texts(space indexer.Space) ([]string, error) {
-	if req.Format != "" && req.Format != "float" && req.Format != "base64" {
-		return nil, fault.Bad("encoding_format", "`encoding_format` must be float or base64, not %.40q", req.Format)
-	}
-	if req.Dimensions != nil && *req.Dimensions != space.Dims {
-		return nil, fault.Bad("dimensions", "the vectors of %q have %d dimensions; leave `dimensions` out or give that", space.Name, space.Dims)
-	}
-	var list []string
-	switch in := strings.TrimSpace(string(req.Input)); {
-	case in == "" || in == "null":
-		return nil, fault.Missing("input")
-	case in[0] == '"':
-		list = []string{""}
-		if err := json.Unmarshal(req.Input, &list[0]); err != nil {
-			return nil, fault.Bad("input", "`input` must be a string or an array of strings")
-		}
-	default:
-		if err := json.Unmarshal(req.Input, &list); err != nil {
-			if tokens(req.Input) {
-				return nil, fault.Bad("input", "`input` has token numbers, which are no text without the tokenizer that made them; send the text itself. With LangChain: OpenAIEmbeddings(..., check_embedding_ctx_length=False)")
-			}
-			return nil, fault.Bad("input", "`input` must be a string or an array of strings")
-		}
-	}
-	switch {
-	case len(list) == 0:
-		return nil, fault.Bad("input", "`input` is empty")
-	case len(list) > maxInputs:
-		return nil, fault.Bad("input", "`input` has %d texts; at most %d are allowed", len(list), maxInputs)
-	}
-	for i, t := range list {
-		if t == "" {
-			return nil, fault.Bad("input", "text %d of `input` is empty", i+1)
-		}
-	}
-	return list, nil
+// inputs are the texts of a request.
+type inputs struct {
+	texts  []string
+	tokens int
 }
 
-func tokens(in json.RawMessage) bool {
-	var flat []float64
-	var deep [][]float64
-	return json.Unmarshal(in, &flat) == nil || json.Unmarshal(in, &deep) == nil
+func (req *embeddingsRequest) inputs(space indexer.Space) (in inputs, err error) {
+	if req.Format != "" && req.Format != "float" && req.Format != "base64" {
+		return in, fault.Bad("encoding_format", "`encoding_format` must be float or base64, not %.40q", req.Format)
+	}
+	if d := req.Dimensions; d != nil && (*d < 1 || *d > space.Dims) {
+		return in, fault.Bad("dimensions", "the vectors of %q have %d dimensions; `dimensions` may be 1 to %[2]d, not %d", space.Name, space.Dims, *d)
+	}
+	if in, err = parseInputs(req.Input); err != nil {
+		return in, err
+	}
+	switch {
+	case len(in.texts) == 0:
+		return in, fault.Bad("input", "`input` is empty")
+	case len(in.texts) > maxInputs:
+		return in, fault.Bad("input", "`input` has %d texts; at most %d are allowed", len(in.texts), maxInputs)
+	}
+	for i, t := range in.texts {
+		if t == "" {
+			return in, fault.Bad("input", "text %d of `input` is empty", i+1)
+		}
+	}
+	return in, nil
+}
+
+// parseInputs reads the four forms that OpenAI takes: a text, texts, a text as
+// tokens, texts as tokens.
+func parseInputs(data json.RawMessage) (in inputs, err error) {
+	var one string
+	var flat []int
+	var deep [][]int
+	switch text := strings.TrimSpace(string(data)); {
+	case text == "" || text == "null":
+		return in, fault.Missing("input")
+	case json.Unmarshal(data, &one) == nil:
+		in.texts = []string{one}
+	case json.Unmarshal(data, &in.texts) == nil:
+	case json.Unmarshal(data, &flat) == nil:
+		return fromTokens([][]int{flat})
+	case json.Unmarshal(data, &deep) == nil:
+		return fromTokens(deep)
+	default:
+		return in, fault.Bad("input", "`input` must be a string, an array of strings, or token numbers in an array or an array of arrays")
+	}
+	for _, t := range in.texts {
+		in.tokens += llm.Tokens(t)
+	}
+	return in, nil
+}
+
+// shortened is the first n numbers of a vector at length one: what OpenAI's
+// `dimensions` does. Of an embedder that was not trained for it, it is less true
+// than its share of the numbers.
+func shortened(v []float32, n int) []float32 {
+	if n >= len(v) {
+		return v
+	}
+	v = slices.Clone(v[:n])
+	var sum float64
+	for _, x := range v {
+		sum += float64(x) * float64(x)
+	}
+	if sum > 0 {
+		for i := range v {
+			v[i] = float32(float64(v[i]) / math.Sqrt(sum))
+		}
+	}
+	return v
 }
 
 // encoded returns a vector as it is sent. What JSON cannot say becomes 0.

@@ -33,12 +33,14 @@
 // none (they belong to its Responses API, which is not served), and its SDKs read
 // url_citation of each annotation unasked. The file is in ragserver.sources.
 //
-// # What is not served
+// # Tokens
 //
-// /v1/embeddings takes texts and refuses token numbers, which LangChain's
-// OpenAIEmbeddings sends by default: without knowing the tokenizer that made them
-// they are not the text, and a wrong guess would be a vector of another text with
-// no sign of it. The error names the setting, check_embedding_ctx_length=False.
+// /v1/embeddings takes texts, and tokens of cl100k_base: that is the vocabulary
+// of OpenAI's embedding models, and the one in which LangChain's OpenAIEmbeddings
+// sends every text for a model that it does not know. Numbers that are no tokens
+// of it are refused; tokens of another vocabulary cannot be told from it.
+//
+// # What is not served
 //
 // /v1/rerank answers 404 and says why: what clients expect of it is a model that
 // reads query and text together. This server has none, and an order by its
