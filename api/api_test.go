@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -290,7 +291,7 @@ func TestStatsAndSources(t *testing.T) {
 	w = call(t, s, "GET", "/health", "")
 	decode[Health](t, 200, w, w.Body.String())
 	w = call(t, s, "GET", "/ready", "")
-	if r := decode[Ready](t, 200, w, w.Body.String()); !r.Ready || r.Pending != 0 {
+	if r := decode[Ready](t, 200, w, w.Body.String()); !r.Ready || r.Pending != 0 || !slices.Equal(r.Troubles, []string{"storage"}) {
 		t.Errorf("%+v", r)
 	}
 	if w := call(t, s, "HEAD", "/ready", ""); w.Code != 200 {

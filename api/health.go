@@ -2,6 +2,8 @@ package api
 
 import (
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/ragserver/ragserver/api/internal/reply"
@@ -22,12 +24,19 @@ func (s *Server) health(w http.ResponseWriter, r *http.Request) error {
 
 // ready says that queries are served, which is so as long as the server does
 // not stop: a collection is opened before the API is built.
+// A part in trouble is named, without the reason: whoever asks may have no key.
 func (s *Server) ready(w http.ResponseWriter, r *http.Request) error {
-	out := Ready{Ready: true}
+	out := Ready{Ready: true, Troubles: []string{}}
 	for i := range s.o.Collections {
 		_, pending := s.o.Collections[i].Statuses.Counts()
 		out.Pending += pending
+		for _, t := range s.o.Collections[i].Troubles() {
+			part, _, _ := strings.Cut(t.Part, " ")
+			out.Troubles = append(out.Troubles, part)
+		}
 	}
+	slices.Sort(out.Troubles)
+	out.Troubles = slices.Compact(out.Troubles)
 	status := http.StatusOK
 	select {
 	case <-s.stopping:

@@ -28,7 +28,7 @@ type operation struct {
 var (
 	docHealth = &operation{id: "health", tag: "server", summary: "Whether the process answers", reply: Health{}}
 	docReady  = &operation{id: "ready", tag: "server", summary: "Whether queries are served",
-		about: "200 as soon as queries are served; pending tells how many documents are on their way into the index.", reply: Ready{}}
+		about: "200 as soon as queries are served; pending tells how many documents are on their way into the index, troubles which parts cannot go on for the moment.", reply: Ready{}}
 	docAsk = &operation{id: "ask", tag: "search", summary: "Answer a question from the documents, with citations",
 		about: "With stream, or Accept: text/event-stream, the reply is a stream of the events sources, text, done and error.",
 		body:  AskRequest{}, reply: AskAnswer{},

@@ -237,8 +237,9 @@ type Trouble struct {
 
 // Ready answers GET /ready.
 type Ready struct {
-	Ready   bool `json:"ready"`
-	Pending int  `json:"pending"`
+	Ready    bool     `json:"ready"`
+	Pending  int      `json:"pending"`
+	Troubles []string `json:"troubles" doc:"Which parts cannot go on for the moment: storage, reading, embedder, source. What is here is served all the same; GET /api/stats tells the reasons."`
 }
 
 // Error is the body of every failure of the native API, and the data of the

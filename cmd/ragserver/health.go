@@ -2,14 +2,18 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/ragserver/ragserver/api"
 )
 
 // healthTime is how long a server may take to say that it is well.
@@ -21,7 +25,8 @@ func healthCommand(f *flags) *cobra.Command {
 		Short: "Ask a running server whether it serves",
 		Long: `Asks the server that runs on the data directory, or the one on --listen if that is
 given. The exit code is 0 if it serves, 1 if not: for containers and supervisors
-that run a command to find out.`,
+that run a command to find out. What cannot go on meanwhile, an embedder that does not
+answer or a full disk, is named and is no reason to end the server.`,
 		Args: none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := f.config(cmd, nil)
@@ -53,7 +58,15 @@ func health(ctx context.Context, listen string, stdout io.Writer) error {
 	if resp.StatusCode != http.StatusOK {
 		return fmt.Errorf("%s answers %s", url, resp.Status)
 	}
-	_, err = fmt.Fprintln(stdout, "serving on http://"+callable(listen))
+	var ready api.Ready
+	if err := json.NewDecoder(io.LimitReader(resp.Body, 1<<16)).Decode(&ready); err != nil {
+		return fmt.Errorf("%s is not answered by a ragserver: %w", url, err)
+	}
+	said := "serving on http://" + callable(listen)
+	if len(ready.Troubles) > 0 {
+		said += "; in trouble: " + strings.Join(ready.Troubles, ", ") + " (GET /api/stats tells why)"
+	}
+	_, err = fmt.Fprintln(stdout, said)
 	return err
 }
 
