@@ -47,6 +47,10 @@ type scanner struct {
 // their turn again.
 const slice = 10 * time.Millisecond
 
+// returnWait is the time between two looks for a folder that has vanished: no
+// event tells that it is back.
+const returnWait = 250 * time.Millisecond
+
 // hintsAtOnce bounds the group that live changes are committed in.
 const hintsAtOnce = 1024
 
@@ -58,7 +62,7 @@ func (s *scanner) run() error {
 			if err := s.commit(); err != nil {
 				return err
 			}
-			s.wait(time.Now().Add(time.Second))
+			s.wait(time.Now().Add(returnWait))
 			continue
 		}
 		due, next, overflow := s.hints.take(time.Now(), hintsAtOnce)
@@ -71,6 +75,9 @@ func (s *scanner) run() error {
 		}
 		if err := s.commit(); err != nil {
 			return err
+		}
+		if s.lost {
+			continue
 		}
 		switch {
 		case len(s.walks) > 0:

@@ -136,6 +136,23 @@ func TestVanishingFolder(t *testing.T) {
 	}
 }
 
+// TestFolderThatReturns brings a folder back as it was: no event tells of it.
+func TestFolderThatReturns(t *testing.T) {
+	p := newPlace(t)
+	p.write("root/a", "1")
+	l := run(t, New("docs", p.abs("root"), Options{Rescan: time.Hour}), pipelinetest.NewInput[File](t, false))
+	l.want(sized{"a", 1})
+	l.scanned()
+	for i := range 3 {
+		p.move("root", "away")
+		l.wait("trouble", func() bool { return l.in.TroubleNow() != nil })
+		l.until("the end of looking", func() bool { return l.f.Status().Trouble != "" })
+		p.move("away", "root")
+		p.write("root/a", strings.Repeat("1", i+2))
+		l.want(sized{"a", int64(i + 2)})
+	}
+}
+
 // TestUnmountedFolder restarts with rows on an empty folder of another device.
 func TestUnmountedFolder(t *testing.T) {
 	p := newPlace(t)
