@@ -33,6 +33,11 @@ type Config struct {
 	// folders and flags of the command line are about: by default the one that
 	// is called "default", else the first of the file.
 	DefaultCollection string `yaml:"default_collection,omitempty"`
+	// LLM writes the answers of collections that name no model, Embedder makes the
+	// vectors of those that name no embedder: a name under Models, or a short form
+	// as --llm and --embedder take it.
+	LLM      string `yaml:"llm,omitempty"`
+	Embedder string `yaml:"embedder,omitempty"`
 	// Models are language models and embedders that collections name.
 	Models map[string]*ModelConfig `yaml:"models,omitempty"`
 	// Keys are API keys by hash, beside those that `ragserver key add` keeps
@@ -53,10 +58,11 @@ type LimitsConfig struct {
 // CollectionConfig is a set of documents with its own index.
 type CollectionConfig struct {
 	Sources []SourceConfig `yaml:"sources,omitempty"`
-	// Embedder is "builtin" or the name of a model.
+	// Embedder is "builtin", the name of a model or a short form; by default that
+	// of Config.
 	Embedder string `yaml:"embedder,omitempty"`
-	// Model is the name of the model that writes answers; "" for extractive
-	// answers.
+	// Model writes answers: the name of a model or a short form, by default
+	// Config.LLM; if that is "" too, answers are extractive.
 	Model string `yaml:"model,omitempty"`
 }
 

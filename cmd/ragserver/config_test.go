@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"log/slog"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -130,6 +131,7 @@ func TestEveryKey(t *testing.T) {
 	// What was read is what stands there: written out again it is the same.
 	c.Data, c.Collections["default"].Sources[0].Folder = "state", "docs"
 	c.Models["near"].Provider, c.Models["near"].BaseURL, c.Models["near"].KeyEnv = "", "", "" // defaults
+	c.LLM, c.Embedder = "local", "near"                                                       // handed on to the collections
 	b, err := yaml.Marshal(c)
 	if err != nil {
 		t.Fatal(err)
@@ -242,8 +244,10 @@ var wrongValues = map[string]struct {
 	"collections.*.sources[].kafka.sasl":         {"gssapi", "is not plain, scram-sha-256 or scram-sha-512"},
 	"collections.*.sources[].kafka.user":         {},
 	"collections.*.sources[].kafka.password_env": {"s3cret!", "the name of an environment variable"},
-	"collections.*.embedder":                     {"far", "no model \"far\" under models; there are: builtin, local, near"},
-	"collections.*.model":                        {"remote", "no model \"remote\" under models; there are: local, near"},
+	"collections.*.embedder":                     {"far", "no such model under models (there are: builtin, local, near), and \"far\" is neither"},
+	"collections.*.model":                        {"remote", "no such model under models (there are: local, near), and \"remote\" is neither"},
+	"llm":                                        {"claude", "no such model under models (there are: local, near), and \"claude\" is neither PROVIDER:MODEL"},
+	"embedder":                                   {"minilm", "no such model under models (there are: builtin, local, near), and"},
 	"models.*.provider":                          {"nobody", "is not one of anthropic,"},
 	"models.*.base_url":                          {"ftp://example.com", "is not an http or https address"},
 	"models.*.model":                             {},
@@ -314,7 +318,7 @@ func TestWeight(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if space, err := spaceOf(t.Context(), c, "e"); err != nil || space.Weight != want {
+		if space, err := spaceOf(t.Context(), c, "e", slog.New(slog.DiscardHandler)); err != nil || space.Weight != want {
 			t.Errorf("%q: weight %g, %v", text, space.Weight, err)
 		}
 	}
@@ -332,7 +336,7 @@ func TestLongVectors(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = spaceOf(t.Context(), c, "e")
+	_, err = spaceOf(t.Context(), c, "e", slog.New(slog.DiscardHandler))
 	if code, _ := explain(err); err == nil || code != exitUsage || !strings.Contains(err.Error(), "its vectors have 4097 dimensions, and at most 4096 are kept") {
 		t.Errorf("code %d: %v", code, err)
 	}

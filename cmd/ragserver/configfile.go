@@ -181,7 +181,10 @@ func (f *configFile) checkStruct(n ast.MapNode, t reflect.Type, key keyPath) err
 			if slices.Contains([]string{"api_key", "apikey", "key", "token", "secret", "password"}, strings.ToLower(token.Value)) && fields["key_env"] != nil {
 				return fmt.Errorf("%w; secrets are not written here: put it into an environment variable and name that in key_env", err)
 			}
-			if near := nearest(token.Value, keys(fields)); near != "" {
+			if len(key) == 0 && slices.Contains([]string{"folder", "folders", "source", "sources", "kafka"}, token.Value) {
+				return fmt.Errorf("%w; sources belong to a collection, as in collections: {default: {sources: [{folder: ./docs}]}}", err)
+			}
+			if near := nearestKey(token.Value, fields); near != "" {
 				return fmt.Errorf("%w; did you mean %q?", err, near)
 			}
 			return fmt.Errorf("%w; known are %s", err, known(fields))
@@ -321,6 +324,25 @@ func child(n ast.Node, step any) (_ ast.Node, at int) {
 		}
 	}
 	return nil, 0
+}
+
+// keysAlsoCalled are names that other programs have for our keys.
+var keysAlsoCalled = map[string][]string{
+	"url": {"base_url"}, "endpoint": {"base_url"}, "api_base": {"base_url"}, "host": {"base_url", "hosts"},
+	"address": {"listen", "base_url"}, "addr": {"listen"}, "port": {"listen"}, "bind": {"listen"},
+	"dir": {"data", "folder"}, "data_dir": {"data"}, "path": {"folder"}, "ignore": {"exclude"},
+	"llm": {"model"}, "model": {"llm"}, "embedding": {"embedder"}, "dimensions": {"dims"}, "timeout": {"total"},
+	"type": {"provider"}, "context_window": {"context"}, "num_ctx": {"context"}, "group": {"topic"}, "bootstrap_servers": {"brokers"},
+}
+
+// nearestKey returns the key that a word most likely meant, or "".
+func nearestKey(word string, fields map[string]reflect.Type) string {
+	for _, key := range keysAlsoCalled[strings.ToLower(word)] {
+		if fields[key] != nil {
+			return key
+		}
+	}
+	return nearest(word, keys(fields))
 }
 
 // nearest returns the candidate that a misspelt word most likely meant, or "".

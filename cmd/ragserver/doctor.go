@@ -237,7 +237,7 @@ func checkBrokers(ctx context.Context, k *KafkaConfig) (string, error) {
 }
 
 func checkEmbedder(ctx context.Context, c *Config, name string) (string, error) {
-	space, err := spaceOf(ctx, c, name)
+	space, err := spaceOf(ctx, c, name, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return "", err
 	}

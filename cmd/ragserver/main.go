@@ -171,7 +171,7 @@ func (f *flags) config(cmd *cobra.Command, folders []string) (*Config, error) {
 	}
 	o := f.overrides(cmd.Flags(), folders)
 	if err := o.apply(c); err != nil {
-		return nil, usage(err)
+		return nil, usage(locate(err, file, overrides{}, nil)) // flags say themselves which they are
 	}
 	return c, usage(locate(c.Validate(), file, o, set))
 }

@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 	"sync"
 	"time"
@@ -27,6 +28,9 @@ const namingTime = 5 * time.Second
 // language builds the language model that a configuration describes, within its
 // limits. It does not need the provider to answer yet.
 func language(name string, m *ModelConfig, log *slog.Logger) (llm.Model, error) {
+	if err := m.checkKey(name, log); err != nil {
+		return nil, usage(fmt.Errorf("model %q: %w", name, err))
+	}
 	key := llm.NewSecret(m.key())
 	var model llm.Model
 	var err error
@@ -39,12 +43,26 @@ func language(name string, m *ModelConfig, log *slog.Logger) (llm.Model, error) 
 		model, err = openai.New(openai.Config{BaseURL: m.BaseURL, Key: key, Model: m.Model})
 	}
 	if err != nil {
-		if key.Empty() && m.KeyEnv != "" {
-			err = fmt.Errorf("%w (the variable %s is not set)", err, m.KeyEnv)
-		}
 		return nil, usage(fmt.Errorf("model %q: %w", name, err))
 	}
 	return llm.Gateway(model, m.limits(), llm.Patience{}), nil
+}
+
+// checkKey refuses a model at a provider that answers nobody without a key, and
+// tells when other calls carry none although somebody may think that they do.
+func (m *ModelConfig) checkKey(name string, log *slog.Logger) error {
+	usual := providers[m.Provider]
+	switch {
+	case m.key() != "":
+	case usual != "" && m.BaseURL == openai.BaseURLs[m.Provider]:
+		return fmt.Errorf("%s answers nobody without a key, and the variable %s is not set", m.Provider, m.KeyEnv)
+	case m.KeyEnv != "":
+		log.Warn("a model is called without a key, for the variable that is to hold it is not set", "model", name, "variable", m.KeyEnv)
+	case usual != "" && os.Getenv(usual) != "":
+		log.Info("a model is called without a key, for a key goes to its provider's own address alone unless key_env names its variable in the configuration",
+			"model", name, "url", m.BaseURL, "variable", usual)
+	}
+	return nil
 }
 
 // unnamed is the first model of an endpoint, which is asked for its name when it

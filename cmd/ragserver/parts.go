@@ -161,7 +161,7 @@ func newParser(cache string, log *slog.Logger) (*parse.Pool, error) {
 
 func (p *parts) open(ctx context.Context, c *Config, name string) (*collection, error) {
 	cc := c.Collections[name]
-	space, err := spaceOf(ctx, c, cc.Embedder)
+	space, err := spaceOf(ctx, c, cc.Embedder, p.log)
 	if err != nil {
 		return nil, err
 	}
@@ -234,7 +234,7 @@ func closenessOf(embedder string) answer.Closeness {
 }
 
 // spaceOf builds an embedder.
-func spaceOf(ctx context.Context, c *Config, name string) (indexer.Space, error) {
+func spaceOf(ctx context.Context, c *Config, name string, log *slog.Logger) (indexer.Space, error) {
 	if name == builtinEmbedder {
 		e, err := embed.Builtin()
 		if err != nil {
@@ -245,6 +245,9 @@ func spaceOf(ctx context.Context, c *Config, name string) (indexer.Space, error)
 	m := c.Models[name]
 	if m.Provider == "anthropic" {
 		return indexer.Space{}, usage(fmt.Errorf("embedder %q: provider %s has no embeddings here; use one of OpenAI's protocol", name, m.Provider))
+	}
+	if err := m.checkKey(name, log); err != nil {
+		return indexer.Space{}, usage(fmt.Errorf("embedder %q: %w", name, err))
 	}
 	e, err := embed.NewOpenAI(embed.Config{BaseURL: m.BaseURL, Key: m.key, Model: m.Model, Dims: m.Dims})
 	if err != nil {

@@ -132,7 +132,11 @@ func await(ts *testscript.TestScript, what string, yes func() bool) {
 func scriptServe(ts *testscript.TestScript, neg bool, args []string) {
 	s := of(ts)
 	if neg || s.cmd != nil {
-		ts.Fatalf("usage: serve [FLAG...] FOLDER... with no server running")
+		ts.Fatalf("usage: serve [VARIABLE=VALUE...] [FLAG...] FOLDER... with no server running")
+	}
+	env := scriptEnv(ts)
+	for len(args) > 0 && variableAndValue.MatchString(args[0]) {
+		env, args = append(env, args[0]), args[1:]
 	}
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	ts.Check(err)
@@ -142,7 +146,7 @@ func scriptServe(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	s.cmd = exec.Command(exe, append([]string{"--listen", addr}, args...)...)
 	s.cmd.Dir = ts.MkAbs(".")
-	s.cmd.Env = scriptEnv(ts)
+	s.cmd.Env = env
 	s.log.Reset()
 	s.cmd.Stdout, s.cmd.Stderr = &s.log, &s.log
 	ts.Check(s.cmd.Start())

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/url"
@@ -93,6 +94,9 @@ func (o *overrides) apply(c *Config) error {
 	if err != nil {
 		return err
 	}
+	if err := c.inherit(); err != nil {
+		return err
+	}
 	if col == nil {
 		return nil // Validate says why there is none
 	}
@@ -101,16 +105,48 @@ func (o *overrides) apply(c *Config) error {
 	}
 	if o.given["llm"] {
 		if col.Model, err = c.nameModel(o.llm, "llm"); err != nil {
-			return err
+			return fmt.Errorf("--llm: %w", err)
 		}
 	}
 	if o.given["embedder"] {
-		col.Embedder = o.embedder
-		if o.embedder != builtinEmbedder {
-			col.Embedder, err = c.nameModel(o.embedder, "embedder")
+		if col.Embedder, err = c.nameModel(o.embedder, "embedder"); err != nil {
+			return fmt.Errorf("--embedder: %w", err)
 		}
 	}
-	return err
+	return nil
+}
+
+// inherit hands the model and the embedder that the file names for all to each
+// collection that has none of its own, and puts names in place of short forms.
+func (c *Config) inherit() error {
+	resolve := func(arg *string, of string, key keyPath) error {
+		name, err := c.nameModel(*arg, of)
+		if err != nil {
+			there := known(c.Models)
+			if of == "embedder" {
+				there = known(c.Models, builtinEmbedder)
+			}
+			return key.wrong("there is no such model under models (there are: %s), and %w", there, err)
+		}
+		*arg = name
+		return nil
+	}
+	if err := errors.Join(resolve(&c.LLM, "llm", keyPath{"llm"}), resolve(&c.Embedder, "embedder", keyPath{"embedder"})); err != nil {
+		return err
+	}
+	for _, name := range keys(c.Collections) {
+		col, key := c.Collections[name], keyPath{"collections", name}
+		if col == nil {
+			col = &CollectionConfig{}
+			c.Collections[name] = col
+		}
+		col.Model, col.Embedder = cmp.Or(col.Model, c.LLM), cmp.Or(col.Embedder, c.Embedder)
+		if err := errors.Join(resolve(&col.Model, "llm", key.at("model")), resolve(&col.Embedder, "embedder", key.at("embedder"))); err != nil {
+			return err
+		}
+	}
+	c.LLM, c.Embedder = "", "" // handed on: what the command line then takes away stays away
+	return nil
 }
 
 // choose returns the collection that the command line is about; nil if the
@@ -208,24 +244,30 @@ func (o overrides) gave(key keyPath) (flag string, ok bool) {
 }
 
 // nameModel returns the name of the model that arg means: that of a configured
-// one, or of one that is made of a short form; "" for "".
-func (c *Config) nameModel(arg, flag string) (string, error) {
-	if arg == "" || c.Models[arg] != nil {
+// one, or of one that is made of a short form; arg if that is "" or, for an
+// embedder, the built-in one. of is what the model is for, llm or embedder.
+func (c *Config) nameModel(arg, of string) (string, error) {
+	if _, ok := c.Models[arg]; ok || arg == "" || of == "embedder" && arg == builtinEmbedder {
 		return arg, nil
 	}
 	m, err := parseModel(arg)
 	if err != nil {
-		return "", fmt.Errorf("--%s: %w", flag, err)
+		return "", err
+	}
+	for name, there := range c.Models { // given for several collections
+		if there != nil && *there == *m {
+			return name, nil
+		}
 	}
 	if c.Models == nil {
 		c.Models = map[string]*ModelConfig{}
 	}
 	name := m.Model
 	if name == "" {
-		name = flag
+		name = of
 	}
 	for c.Models[name] != nil {
-		name += "-" + flag
+		name += "-" + of
 	}
 	c.Models[name] = m
 	return name, nil

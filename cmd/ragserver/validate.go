@@ -31,7 +31,7 @@ func (c *Config) Validate() error {
 		c.Data = defaultData
 	}
 	c.settleDefault()
-	steps := []func() error{c.validateServing, c.Limits.validate, c.Log.validate, c.validateModels, c.validateCollections, c.validateKeys}
+	steps := []func() error{c.inherit, c.validateServing, c.Limits.validate, c.Log.validate, c.validateModels, c.validateCollections, c.validateKeys}
 	for _, step := range steps {
 		if err := step(); err != nil {
 			return err
@@ -154,12 +154,6 @@ func (c *CollectionConfig) validate(key keyPath, all *Config) error {
 	}
 	if c.Embedder == "" {
 		c.Embedder = builtinEmbedder
-	}
-	if c.Embedder != builtinEmbedder && all.Models[c.Embedder] == nil {
-		return key.at("embedder").wrong("no model %q under models; there are: %s", c.Embedder, known(all.Models, builtinEmbedder))
-	}
-	if c.Model != "" && all.Models[c.Model] == nil {
-		return key.at("model").wrong("no model %q under models; there are: %s", c.Model, known(all.Models))
 	}
 	names := map[string]string{indexer.UploadsName: "the uploads"}
 	var folders []fs.FileInfo
