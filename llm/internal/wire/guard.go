@@ -103,7 +103,7 @@ func (g *Guard) Do(req *http.Request) (*http.Response, error) {
 		return g.whole(req.Context(), resp)
 	case kind == "text/html":
 		defer resp.Body.Close()
-		return nil, g.fail(g.Error(llm.ErrGarbage, resp.StatusCode, "a web page came instead of an answer; is the base URL right?"))
+		return nil, g.fail(g.Error(llm.ErrGarbage, resp.StatusCode, webPage))
 	}
 	resp.Body = g.stream(req.Context(), resp.Body)
 	return resp, nil
@@ -129,7 +129,7 @@ func (g *Guard) refusal(resp *http.Response) error {
 	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxError))
 	words, code := ErrorWords(body)
 	if kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")); kind == "text/html" {
-		words = "a web page came instead of an answer; is the base URL right?"
+		words = webPage
 	}
 	e := g.Error(llm.KindOf(resp.StatusCode, code+" "+words), resp.StatusCode, words)
 	e.RetryAfter = retryAfter(resp.Header, time.Now())
@@ -224,6 +224,9 @@ type events struct {
 	lines *bufio.Scanner
 	ready []byte // passed on but not yet read
 	done  bool
+
+	any   bool   // an event came
+	alien string // how what is no stream of events began, "" while it may be one
 }
 
 func (e *events) Close() error { return e.body.Close() }
@@ -248,11 +251,16 @@ func (e *events) next() bool {
 			_ = e.guard.fail(e.guard.Error(llm.ErrGarbage, 0, "an event of more than a megabyte"))
 		case err != nil:
 			e.cut(err)
+		case !e.any && e.alien != "":
+			_ = e.guard.fail(e.guard.Error(llm.ErrGarbage, 0, noAnswer(e.alien)))
 		}
 		return false
 	}
 	line := bytes.TrimSpace(e.lines.Bytes())
 	field, data, found := bytes.Cut(line, []byte(":"))
+	if e.alien == "" && len(line) > 0 && !fields[string(bytes.TrimSpace(field))] {
+		e.alien = string(line[:min(len(line), maxAlien)])
+	}
 	data = bytes.TrimSpace(data)
 	if !found || len(data) == 0 {
 		return true
@@ -263,6 +271,7 @@ func (e *events) next() bool {
 		_ = e.guard.fail(e.guard.Error(llm.KindOf(http.StatusInternalServerError, code+" "+words), 0, words))
 		return false
 	case "data":
+		e.any = true
 	default:
 		return true
 	}
@@ -275,6 +284,23 @@ func (e *events) next() bool {
 		e.ready = append(append(append(e.ready[:0], "data: "...), out...), "\n\n"...)
 	}
 	return true
+}
+
+// fields are those of an event, and of a comment; with the one that some servers
+// write outside the protocol.
+var fields = map[string]bool{"data": true, "event": true, "id": true, "retry": true, "error": true, "": true}
+
+// maxAlien bounds what is repeated of a reply that is no stream.
+const maxAlien = 200
+
+const webPage = "a web page came instead of an answer; is the base URL right?"
+
+// noAnswer says what came in place of a stream that was promised.
+func noAnswer(begin string) string {
+	if strings.HasPrefix(begin, "<") {
+		return webPage
+	}
+	return "what came is no stream of events; it begins: " + begin
 }
 
 // cut notes that the connection broke inside the stream.
