@@ -106,7 +106,7 @@ type Summarizer interface {
 }
 
 // Collection is one collection, as parts. Search, Ask, View, Content,
-// Statuses, Feed and Sources must be there.
+// Summarize, Statuses, Feed and Sources must be there.
 type Collection struct {
 	Name   string
 	Search Searcher
@@ -119,8 +119,8 @@ type Collection struct {
 	Feed      Feed
 	Sources   func() []indexer.SourceStatus
 	Troubles  func() []indexer.Trouble
-	Writer    Writer        // nil: documents cannot be put
-	Summarize Summarizer    // nil: there is nothing to summarise with
+	Writer    Writer // nil: documents cannot be put
+	Summarize Summarizer
 	Space     indexer.Space // the embedder, for /v1/embeddings
 	Model     string        // name of the model that answers, "" for none
 	Explain   func() string // the pipeline's plan

@@ -69,7 +69,7 @@ func cut(parts ...string) (id index.ID) {
 
 func (e *engine) collection(name string) Collection {
 	return Collection{
-		Name: name, Search: e, Ask: e, View: func() View { return e }, Content: e.content, Statuses: rows{e}, Feed: e, Writer: e,
+		Name: name, Search: e, Ask: e, Summarize: e, View: func() View { return e }, Content: e.content, Statuses: rows{e}, Feed: e, Writer: e,
 		Sources: e.Sources, Space: indexer.Space{Name: "letters", Dims: 26, Weight: .3, Embedder: e},
 		Explain:  func() string { return "documents -> index" },
 		Troubles: func() []indexer.Trouble { return []indexer.Trouble{{Part: "storage", Reason: "the disk is full"}} },

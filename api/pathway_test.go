@@ -26,7 +26,6 @@ type retrieved struct {
 func withSummaries(e **engine) func(*Options) {
 	return func(o *Options) {
 		*e = o.Collections[0].Search.(*engine)
-		o.Collections[0].Summarize = *e
 		o.Models = map[string]llm.Model{"local": echo{}}
 	}
 }

@@ -21,11 +21,7 @@ func (s *Server) newPathway() *pathway.Server {
 			if err != nil {
 				return pathway.Collection{}, err
 			}
-			out := pathway.Collection{Search: c.Search, Ask: c.Ask, View: c.View(), Waiting: c.waiting, Model: c.Model}
-			if c.Summarize != nil {
-				out.Summarize = c.Summarize
-			}
-			return out, nil
+			return pathway.Collection{Search: c.Search, Ask: c.Ask, Summarize: c.Summarize, View: c.View(), Waiting: c.waiting, Model: c.Model}, nil
 		},
 	}
 }

@@ -68,8 +68,8 @@ type Collection struct {
 	View   View
 	// Waiting gives the documents that are on their way into the index.
 	Waiting   func() []indexer.Status
-	Summarize Summarizer // nil if there is no model
-	Model     string     // the one that is asked when a request names none
+	Summarize Summarizer
+	Model     string // the one that is asked when a request names none
 }
 
 // Server answers the contract's routes.
@@ -181,7 +181,8 @@ func (s *Server) Answer(w http.ResponseWriter, r *http.Request) error {
 	return fault.NoEnd(r.Context())
 }
 
-// Summarize answers /v1/pw_ai_summary and /v2/summarize.
+// Summarize answers /v1/pw_ai_summary and /v2/summarize: without a model with the
+// texts' own sentences.
 func (s *Server) Summarize(w http.ResponseWriter, r *http.Request) error {
 	f, c, err := s.read(w, r, maxTexts)
 	if err != nil {
@@ -193,9 +194,6 @@ func (s *Server) Summarize(w http.ResponseWriter, r *http.Request) error {
 	}
 	if err := s.KnownModel(model); err != nil {
 		return err
-	}
-	if c.Summarize == nil {
-		return answer.ErrNoModel
 	}
 	text, used, err := c.Summarize.Summarize(r.Context(), texts, model)
 	if err != nil {

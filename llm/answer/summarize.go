@@ -10,15 +10,14 @@ import (
 	"github.com/ragserver/ragserver/llm"
 )
 
-// Errors of Summarize besides those of the model and of the context.
-var (
-	ErrNoModel = errors.New("no language model is configured")
-	ErrNoText  = errors.New("there is nothing to summarize")
-)
+// ErrNoText is an error of Summarize besides those of the model and of the context.
+var ErrNoText = errors.New("there is nothing to summarize")
 
 // Summarize makes one summary of texts, with the named model ("" for the
 // default one). Texts that do not fit into the model's window together are
-// summarized in groups, and the groups' summaries in turn.
+// summarized in groups, and the groups' summaries in turn. Without a model it is
+// the texts' own most central sentences. No summary has citations: its reader was
+// given no numbers that they could stand for.
 func (a *Answerer) Summarize(ctx context.Context, texts []string, model string) (string, llm.Usage, error) {
 	var usage llm.Usage
 	m, err := a.model(model)
@@ -26,7 +25,8 @@ func (a *Answerer) Summarize(ctx context.Context, texts []string, model string) 
 	case err != nil:
 		return "", usage, err
 	case m == nil:
-		return "", usage, ErrNoModel
+		text, err := digest(ctx, texts)
+		return text, usage, err
 	}
 	system := prompt("summarize")
 	limit := min(answerTokens, m.window()/4)
@@ -68,7 +68,8 @@ func (a *Answerer) summary(ctx context.Context, m *Model, system string, texts [
 		a.log.LogAttrs(ctx, levelOf(err), "the model failed", slog.String("model", m.name), errAttr(err))
 		return "", err
 	}
-	if text = strings.TrimSpace(text); text == "" {
+	marks := newCiter(0)
+	if text = strings.TrimSpace(marks.Write(text) + marks.Close()); text == "" {
 		return "", &llm.Error{Kind: llm.ErrIncomplete, Provider: m.name, Message: "it wrote nothing"}
 	}
 	return text, nil

@@ -66,7 +66,7 @@ func TestSummarizeFails(t *testing.T) {
 		model string
 		want  error
 	}{
-		{"no model", Options{}, []string{"a"}, "", ErrNoModel},
+		{"no model, no text", Options{}, []string{" "}, "", ErrNoText},
 		{"unknown model", with(llmtest.Says("x")), []string{"a"}, "nope", ErrUnknownModel},
 		{"no text", with(llmtest.Says("x")), []string{"", " \n"}, "", ErrNoText},
 		{"no texts", with(llmtest.Says("x")), nil, "", ErrNoText},

@@ -108,8 +108,6 @@ var table = []struct {
 		Message: "the embedder does not answer, and without it there is no search by vector; try again, or search with mode keyword or hybrid"}},
 	{answer.ErrUnknownModel, Error{Status: http.StatusNotFound, Code: "model_not_found",
 		Message: "no model of that name is configured; /v1/models lists them"}},
-	{answer.ErrNoModel, Error{Status: http.StatusServiceUnavailable, Code: "no_model",
-		Message: "this needs a language model and none is configured; add one under `models`"}},
 	{answer.ErrNoQuestion, Error{Status: http.StatusBadRequest, Code: "missing_field", Message: "the question is empty"}},
 	{answer.ErrNoText, Error{Status: http.StatusBadRequest, Code: "missing_field", Message: "there is nothing to summarize: all texts are empty"}},
 	{llm.ErrContextTooLong, Error{Status: http.StatusBadRequest, Code: "context_length_exceeded",

@@ -31,7 +31,7 @@ func TestFrom(t *testing.T) {
 		{fmt.Errorf(inner+": %w", indexer.ErrReadOnly), 409, "read_only", 0},
 		{fmt.Errorf(inner+": %w", indexer.ErrNoSource), 404, "source_not_found", 0},
 		{fmt.Errorf(inner+": %w", indexer.ErrEmbedder), 502, "embedder_failed", 5 * time.Second},
-		{fmt.Errorf(inner+": %w", answer.ErrNoModel), 503, "no_model", 0},
+		{fmt.Errorf(inner+": %w", answer.ErrNoText), 400, "missing_field", 0},
 		{model(llm.ErrTimeout), 504, "model_timeout", 7 * time.Second},
 		{&llm.Error{Kind: llm.ErrTimeout, Cause: context.DeadlineExceeded}, 504, "model_timeout", 0},
 		{model(llm.ErrUnavailable), 502, "model_unavailable", 7 * time.Second},
