@@ -47,7 +47,7 @@ func (e *evidence) text(s *sentence) string { return e.hits[s.hit].Text[s.start:
 const (
 	weightNear    = .20 // of what the sentences before and after cover and the sentence itself does not
 	weightPassage = .45 // of what the whole passage covers
-	weightKind    = .12 // of holding what is asked for: a number, a date, a name
+	weightKind    = .15 // of holding what is asked for: a number, a date, a name
 	weightRank    = .25 // of the passage's rank
 	weightName    = 1.3 // of names and numbers among the question's words
 	weightCarried = .5  // of words from earlier in the conversation

@@ -1,6 +1,7 @@
 package answer
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -66,9 +67,10 @@ func analyse(text, carried string) *asked {
 			a.ids = append(a.ids, parts)
 		}
 	}
-	a.kind = l.kindOf(text)
+	cue := ""
+	a.kind, cue = l.kindOf(text)
 	seen := map[string]bool{}
-	topic := l.topic(text)
+	topic := slices.DeleteFunc(l.topic(text), func(t token) bool { return l.asks(cue, t) })
 	for i := range topic {
 		for _, k := range keysAt(topic, i) {
 			if seen[k] || len(a.terms) == mostTerms {
@@ -103,23 +105,29 @@ func (l *language) named(text string, t token) bool {
 	return !t.cjk && (t.whole != "" || unicode.IsDigit(r) || unicode.IsUpper(r) && t.start > 0 && l.code != "de")
 }
 
-// kindOf finds what the question asks for. The cue that stands first decides;
-// of cues at one place the longest.
-func (l *language) kindOf(text string) kind {
+// asks reports whether a word asks rather than names a topic: as a part of the
+// cue, like the second one of "how long".
+func (l *language) asks(cue string, t token) bool {
+	return !t.cjk && t.whole == "" && l.ask[t.word] && slices.Contains(strings.Fields(cue), t.word)
+}
+
+// kindOf finds what the question asks for, and the cue that says so. The one
+// that stands first decides; of cues at one place the longest.
+func (l *language) kindOf(text string) (best kind, cue string) {
 	t := " " + strings.Join(wordsOf(text), " ") + " "
 	if l.undivided {
 		t = text
 	}
-	best, at, size := anything, len(t), 0
+	at, size := len(t), 0
 	for k, cues := range l.cues {
 		for _, c := range cues {
 			if !l.undivided {
 				c = " " + c + " "
 			}
 			if i := strings.Index(t, c); i >= 0 && (i < at || i == at && len(c) > size) {
-				best, at, size = k, i, len(c)
+				best, at, size, cue = k, i, len(c), c
 			}
 		}
 	}
-	return best
+	return best, cue
 }

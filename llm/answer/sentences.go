@@ -29,7 +29,7 @@ func sentencesOf(text string) []span {
 		for it.Next() {
 			s := it.Value()
 			at += len(s)
-			if at < b.end && abbreviated(strings.TrimRight(text[from:at], " ")) {
+			if before := strings.TrimRight(text[from:at], " "); at < b.end && (abbreviated(before) || dayOfMonth(before, flat[at-b.start:])) {
 				continue
 			}
 			out = appendTrimmed(out, text, span{from, at})
@@ -105,6 +105,27 @@ func abbreviated(s string) bool {
 		return true // an initial, or the last letter of "e.g."
 	}
 	return abbreviations[strings.ToLower(word)]
+}
+
+// dayOfMonth reports whether s ends in an ordinal, as in "ab dem 1.", and a month
+// comes next.
+func dayOfMonth(s, next string) bool {
+	s, ok := strings.CutSuffix(s, ".")
+	digits := len(s) - len(strings.TrimRight(s, "0123456789"))
+	if !ok || digits < 1 || digits > 2 {
+		return false
+	}
+	next = strings.TrimLeft(next, " ")
+	if i := strings.IndexFunc(next, func(r rune) bool { return !unicode.IsLetter(r) }); i >= 0 {
+		next = next[:i]
+	}
+	next = strings.ToLower(next)
+	for _, l := range languages() {
+		if l.months[next] {
+			return true
+		}
+	}
+	return false
 }
 
 // appendTrimmed appends the span without blanks and list marks around it, if

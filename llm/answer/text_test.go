@@ -44,7 +44,7 @@ func TestKindOfQuestion(t *testing.T) {
 		"Qui l'a écrit ?": who, "Combien y en a-t-il ?": number, "Кто это написал?": who, "В каком году он умер?": when,
 		"Сколько их?": number, "Где это?": where, "谁写的？": who, "哪一年？": when, "有多少人？": number, "من هو مؤسس الشركة؟": who, "متى ولد؟": when, "كم عدد السكان؟": number,
 	} {
-		if got := languageOf(text).kindOf(text); got != want {
+		if got, _ := languageOf(text).kindOf(text); got != want {
 			t.Errorf("%s: %q, want %q", text, got, want)
 		}
 	}
@@ -148,4 +148,52 @@ func FuzzEvidence(f *testing.F) {
 			}
 		}
 	})
+}
+
+// A day before its month ends no sentence; a number at the end of one does.
+func TestDaysOfMonths(t *testing.T) {
+	for text, want := range map[string]int{
+		"Gilt für alle Dienstreisen ab dem 1. Januar 2026.": 1,
+		"Er kam am 3. Mai. Sie ging am 4. Juni.":            2,
+		"Es sind 12. Morgen kommen mehr.":                   2,
+		"In 1999. Januar war kalt.":                         2,
+	} {
+		if got := sentencesOf(text); len(got) != want {
+			t.Errorf("%q: %d sentences, want %d", text, len(got), want)
+		}
+	}
+}
+
+// What asks is no topic: it would match where it means something else.
+func TestAskingIsNoTopic(t *testing.T) {
+	for text, want := range map[string]string{
+		"Wie lange habe ich Garantie?":   "garanti",
+		"How long is the notice period?": "notic period",
+		"What is the long jump record?":  "long jump record",
+		"Wie hoch ist der hohe Turm?":    "hoh turm",
+	} {
+		var got []string
+		for _, x := range analyse(text, "").terms {
+			got = append(got, x.key)
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+	}
+}
+
+// The sentence that holds what is asked for goes before one of a better passage
+// that only speaks of it.
+func TestHowLong(t *testing.T) {
+	hits := []index.Hit{
+		{Text: "# Übertragung\n\nDie Garantie geht beim Verkauf auf den neuen Besitzer über, wenn der Kaufbeleg vorliegt."},
+		{Text: "# Dauer\n\nAuf den Rahmen und die starre Gabel geben wir zehn Jahre Garantie, auf Motor, Display und Ladegerät zwei Jahre."},
+	}
+	e, err := gather(t.Context(), analyse("Wie lange habe ich Garantie?", ""), hits, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := e.text(e.best()); !strings.Contains(got, "zehn Jahre") {
+		t.Errorf("%q", got)
+	}
 }
