@@ -19,7 +19,7 @@
 // in the same way, so they survive restarts; each operator says how.
 //
 // Operators are free functions: [Filter], [Map], [FlatMap], [Concat],
-// [ConcatFresh], [Rekey], [Fold], [FoldBy], [GroupBy], [Join], [LeftJoin],
+// [ConcatFresh], [Rekey], [IntoWindows], [Fold], [FoldBy], [GroupBy], [Join], [LeftJoin],
 // [Async], [AsyncJoin]. Functions handed to them must depend on their row alone,
 // because they are called again when it is retracted; what does not, such as a
 // call to a model, is a matter for [Async], which remembers. A row function that

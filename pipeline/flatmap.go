@@ -15,7 +15,11 @@ func FlatMap[T, U any](t *Table[T], f func(row T) []U) *Table[U] {
 // FlatMapErr is FlatMap with a function that can fail: a row for which it
 // returns an error goes to the error table and gives no rows.
 func FlatMapErr[T, U any](t *Table[T], f func(row T) ([]U, error)) *Table[U] {
-	out := table[U]("flatmap", t.n)
+	return flatMapErr(t, "flatmap", f)
+}
+
+func flatMapErr[T, U any](t *Table[T], op string, f func(row T) ([]U, error)) *Table[U] {
+	out := table[U](op, t.n)
 	n := out.n
 	n.passes = true
 	n.keys = "derived from parent, content, ordinal among equals"

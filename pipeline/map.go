@@ -13,7 +13,11 @@ func Map[T, U any](t *Table[T], f func(row T) U) *Table[U] {
 // MapErr is Map with a function that can fail: a row for which it returns an
 // error goes to the error table.
 func MapErr[T, U any](t *Table[T], f func(row T) (U, error)) *Table[U] {
-	out := table[U]("map", t.n)
+	return mapErr(t, "map", f)
+}
+
+func mapErr[T, U any](t *Table[T], op string, f func(row T) (U, error)) *Table[U] {
+	out := table[U](op, t.n)
 	n := out.n
 	n.keys, n.passes = "kept", true
 	n.start = func(w *worker) {

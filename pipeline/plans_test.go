@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -81,6 +82,21 @@ func planSteps() []planStep {
 		{"concat",
 			func(in, in2 *Table[small]) *Table[small] { return ConcatFresh(in, in2) },
 			func(in, in2 []small) []small { return append(slices.Clone(in), in2...) }},
+		{"windows",
+			func(in, _ *Table[small]) *Table[small] {
+				w := IntoWindows(in, Sliding(3*time.Second, 2*time.Second), func(r small) time.Time { return time.Unix(int64(r.B), 0) })
+				return Map(w, func(r InWindow[small]) small { return small{r.Row.A, int(r.Window.Start.Unix())} })
+			},
+			func(in, _ []small) []small {
+				return each(in, func(r small) (out []small) {
+					for start := r.B - 2; start <= r.B; start++ {
+						if start%2 == 0 {
+							out = append(out, small{r.A, start})
+						}
+					}
+					return out
+				})
+			}},
 		{"foldby",
 			func(in, _ *Table[small]) *Table[small] { return FoldBy(in, byA, add) },
 			func(in, _ []small) []small { return group(in, sum) }},
