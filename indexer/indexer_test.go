@@ -61,6 +61,7 @@ type letters struct {
 	err   error
 	// judge, if set, is asked what to say to texts.
 	judge func(texts []string) ([][]float32, error)
+	dims  int // 32 if less
 }
 
 func (l *letters) set(gate chan struct{}, err error) {
@@ -91,7 +92,7 @@ func (l *letters) Embed(ctx context.Context, texts []string) ([][]float32, error
 	l.texts.Add(int64(len(texts)))
 	vs := make([][]float32, len(texts))
 	for i, t := range texts {
-		vs[i] = make([]float32, 32)
+		vs[i] = make([]float32, max(32, l.dims))
 		for _, r := range strings.ToLower(t) {
 			if r >= 'a' && r <= 'z' {
 				vs[i][r-'a']++
@@ -135,7 +136,7 @@ func (r *rig) start() {
 	r.t.Helper()
 	x, err := Open(Options{
 		Dir: r.dir, Folders: r.folders, Topics: r.topics, Withdraw: !r.keep, Parser: r.parser,
-		Space: Space{Name: r.space, Dims: 32, Weight: .3, Embedder: r.embedder},
+		Space: Space{Name: r.space, Dims: max(32, r.embedder.dims), Weight: .3, Embedder: r.embedder},
 		Log:   slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
@@ -375,21 +376,29 @@ func TestNothingTwice(t *testing.T) {
 	}
 }
 
-// Another embedder embeds again from the stored text, without parsing.
+// Another embedder embeds again from the stored text, without parsing: one of
+// another name, and one that has begun to give vectors of another length.
 func TestOtherEmbedder(t *testing.T) {
-	r := newRig(t)
-	r.write("a.txt", "Apples are red.")
-	r.start()
-	r.until("a.txt", Live)
-	parsed, embedded := r.parser.n.Load(), r.embedder.texts.Load()
-	r.stop()
-	r.space = "letters-2"
-	r.start()
-	r.eventually("an answer by vector", func() bool {
-		return len(r.hits("Apples are red.", index.Vector)) == 1 && r.embedder.texts.Load() > embedded
-	})
-	if n := r.parser.n.Load(); n != parsed {
-		t.Errorf("parsed %d times for another embedder", n-parsed)
+	for name, change := range map[string]func(*rig){
+		"name":   func(r *rig) { r.space = "letters-2" },
+		"length": func(r *rig) { r.embedder.dims = 48 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			r.write("a.txt", "Apples are red.")
+			r.start()
+			r.until("a.txt", Live)
+			parsed, embedded := r.parser.n.Load(), r.embedder.texts.Load()
+			r.stop()
+			change(r)
+			r.start()
+			r.eventually("an answer by vector", func() bool {
+				return len(r.hits("Apples are red.", index.Vector)) == 1 && r.embedder.texts.Load() > embedded
+			})
+			if n := r.parser.n.Load(); n != parsed {
+				t.Errorf("parsed %d times for another embedder", n-parsed)
+			}
+		})
 	}
 }
 
