@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime/debug"
 	"sync"
+	"time"
 )
 
 // passes drives the workers. An epoch is a number of passes; in a pass every
@@ -72,6 +73,8 @@ func (p *passes) stop() {
 
 // do runs one pass on all workers.
 func (p *passes) do(cmd pass) passed {
+	begun := time.Now()
+	defer func() { p.r.busy.Add(int64(time.Since(begun))) }()
 	p.n++
 	cmd.parity, cmd.deliver = p.n&1, p.moved
 	for _, c := range p.cmds {

@@ -40,6 +40,7 @@ type run struct {
 	epoch      uint64 // the last finished one
 	committed  atomic.Uint64
 	finished   atomic.Uint64
+	busy       atomic.Int64 // nanoseconds in passes
 	trouble    atomic.Pointer[error]
 	lastCut    time.Time
 	lastCommit time.Time

@@ -343,6 +343,38 @@ func TestExplain(t *testing.T) {
 	}
 }
 
+func TestMermaid(t *testing.T) {
+	g := New(Workers(1))
+	in := From(g, `the "readings" #1`, sourceFunc[row](func(ctx context.Context, in Input[row]) error {
+		in.Add(KeyOf("a"), row{Group: "g", V: 2}, 1)
+		in.Add(KeyOf("b"), row{Group: "g", V: -2}, 1)
+		return in.Commit(ctx, nil)
+	}))
+	Subscribe(foldByGroup(Filter(in, func(r row) bool { return r.V > 0 })).Named("sums"), nothing)
+	want := `
+flowchart LR
+    n0[("from<br>the #34;readings#34; #35;1<br>pipeline#95;test.row")]
+    n1["filter<br>pipeline#95;test.row"]
+    n0 --> n1
+    n2["foldby<br>sums<br>pipeline#95;test.groupSum"]
+    n1 --> n2
+    n3(["subscribe<br>pipeline#95;test.groupSum"])
+    n2 --> n3
+`
+	if got := g.Mermaid(); got != want[1:] {
+		t.Errorf("before:\n%s", got)
+	}
+	if err := g.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := g.Mermaid(); !strings.Contains(got, "n0 -->|2| n1\n") || !strings.Contains(got, "n1 -->|1| n2\n") || !strings.Contains(got, "<br>1 rows, ") {
+		t.Errorf("after:\n%s", got)
+	}
+	if s := g.Stats(); s.Work <= 0 {
+		t.Errorf("no time was spent on %d epochs", s.Epoch)
+	}
+}
+
 // TestTwoProcesses: a state directory belongs to one graph at a time.
 func TestTwoProcesses(t *testing.T) {
 	dir := t.TempDir()

@@ -10,6 +10,10 @@ import (
 type Stats struct {
 	Epoch     uint64 // the last one that was finished
 	Committed uint64 // the last one that was committed
+	// Work is the time that was spent on epochs since Run began, waiting for input
+	// and commits not counted. Divided by the epochs of that time it is what one
+	// takes; divided by the time itself, how much of what there is to do is done.
+	Work      time.Duration
 	Operators []OperatorStats
 	Sources   []SourceStats
 	Sinks     []SinkStats
@@ -58,7 +62,7 @@ func (g *Graph) Stats() Stats {
 	if r == nil {
 		return s
 	}
-	s.Epoch, s.Committed = r.finished.Load(), r.committed.Load()
+	s.Epoch, s.Committed, s.Work = r.finished.Load(), r.committed.Load(), time.Duration(r.busy.Load())
 	if err := r.trouble.Load(); err != nil {
 		s.Trouble = *err
 	}
