@@ -42,6 +42,8 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/ragserver/ragserver/indexer"
 	"github.com/ragserver/ragserver/indexer/index"
 	"github.com/ragserver/ragserver/llm"
@@ -145,7 +147,9 @@ type Options struct {
 	// whatever the proxy does. "" takes each request's Host.
 	URL    string
 	Limits Limits
-	Log    *slog.Logger // nil: slog.Default
+	// Metrics are further figures for /metrics.
+	Metrics []prometheus.Collector
+	Log     *slog.Logger // nil: slog.Default
 }
 
 // Limits bound what clients may ask for at once. Zero fields take the default.

@@ -52,6 +52,7 @@ func newMetrics(s *Server) *metrics {
 	})
 	info.Set(1)
 	m.registry.MustRegister(info)
+	m.registry.MustRegister(s.o.Metrics...)
 	m.handler = promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{DisableCompression: true})
 	return m
 }

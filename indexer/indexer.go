@@ -279,6 +279,9 @@ func (x *Indexer) Troubles() (ts []Trouble) {
 	return ts
 }
 
+// Pipeline returns figures of the pipeline, for metrics.
+func (x *Indexer) Pipeline() pipeline.Stats { return x.graph.Stats() }
+
 // Explain describes the pipeline as it runs.
 func (x *Indexer) Explain() string { return x.graph.Explain() }
 

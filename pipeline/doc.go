@@ -65,6 +65,11 @@
 // see that a function has changed: who changes what a row function computes
 // gives the tables behind it new names.
 //
+// # Seen from outside
+//
+// [Graph.Explain] and [Graph.Mermaid] show the plan, [Graph.Stats] what it does;
+// package metrics makes Prometheus metrics of that.
+//
 // # Sources and sinks
 //
 // Anything can be a source or a sink: see [Source], with an example of some

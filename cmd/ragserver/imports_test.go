@@ -26,6 +26,7 @@ var layers = map[string][]string{
 	"pipeline/jsonio":       {"pipeline", "pipeline/fsio"},
 	"pipeline/kafkaio":      {"pipeline"},
 	"pipeline/nullio":       {"pipeline"},
+	"pipeline/metrics":      {"pipeline"},
 
 	"pipeline/internal/rowfile": {"pipeline", "pipeline/fsio"},
 

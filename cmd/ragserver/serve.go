@@ -10,7 +10,10 @@ import (
 	"os"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/ragserver/ragserver/api"
+	"github.com/ragserver/ragserver/pipeline/metrics"
 	"github.com/ragserver/ragserver/web"
 )
 
@@ -48,12 +51,14 @@ func serve(ctx context.Context, c *Config, stdout, stderr io.Writer) (err error)
 	defer func() { err = errors.Join(err, p.close()) }()
 
 	cols := make([]api.Collection, len(p.collections))
+	figures := make([]prometheus.Collector, len(p.collections))
 	for i, col := range p.collections {
 		cols[i] = col.forAPI()
+		figures[i] = metrics.New(col.indexer.Pipeline, prometheus.Labels{"collection": col.name})
 	}
 	server, err := api.New(api.Options{
 		Version: version(), Collections: cols, Models: p.languages(), Keys: keys, Limits: c.Limits.forAPI(),
-		Hosts: c.Hosts, Origins: c.Origins, URL: c.URL, Log: log,
+		Hosts: c.Hosts, Origins: c.Origins, URL: c.URL, Metrics: figures, Log: log,
 		Page: web.Handler(web.Options{Dir: os.Getenv("RAGSERVER_WEB_DIR"), Prefix: pathOf(c.URL)}),
 	})
 	if err != nil {
