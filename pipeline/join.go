@@ -14,37 +14,79 @@ import (
 // goes to the error table. Both tables are kept as state. A change costs time
 // in proportion to the rows it matches.
 func Join[L, R, K, O any](l *Table[L], r *Table[R], lk func(L) K, rk func(R) K, out func(L, R) O) *Table[O] {
-	return newJoin("join", l, r, lk, rk, out, nil)
+	return joinOn("join", l, r, lk, rk, joiner[L, R, O]{pair: out})
 }
 
 // LeftJoin is Join, and also makes a row of each left row that has no match:
 // out gets nil for the right one then, and the key of what comes out is derived
 // from the left row's key alone.
 func LeftJoin[L, R, K, O any](l *Table[L], r *Table[R], lk func(L) K, rk func(R) K, out func(L, *R) O) *Table[O] {
-	return newJoin("leftjoin", l, r, lk, rk,
-		func(l L, r R) O { return out(l, &r) }, func(l L) O { return out(l, nil) })
+	return joinOn("leftjoin", l, r, lk, rk, joiner[L, R, O]{
+		pair:  func(l L, r R) O { return out(l, &r) },
+		loneL: func(l L) O { return out(l, nil) },
+	})
 }
 
-func newJoin[L, R, K, O any](op string, l *Table[L], r *Table[R], lk func(L) K, rk func(R) K, out func(L, R) O, alone func(L) O) *Table[O] {
+// RightJoin is LeftJoin with the sides exchanged: it also makes a row of each
+// right row that has no match, for which out gets nil for the left one.
+func RightJoin[L, R, K, O any](l *Table[L], r *Table[R], lk func(L) K, rk func(R) K, out func(*L, R) O) *Table[O] {
+	return joinOn("rightjoin", l, r, lk, rk, joiner[L, R, O]{
+		pair:  func(l L, r R) O { return out(&l, r) },
+		loneR: func(r R) O { return out(nil, r) },
+	})
+}
+
+// OuterJoin is Join, and also makes a row of each row of either side that has no
+// match, for which out gets nil for the other one.
+func OuterJoin[L, R, K, O any](l *Table[L], r *Table[R], lk func(L) K, rk func(R) K, out func(*L, *R) O) *Table[O] {
+	return joinOn("outerjoin", l, r, lk, rk, joiner[L, R, O]{
+		pair:  func(l L, r R) O { return out(&l, &r) },
+		loneL: func(l L) O { return out(&l, nil) },
+		loneR: func(r R) O { return out(nil, &r) },
+	})
+}
+
+// joiner says what a join makes of rows.
+type joiner[L, R, O any] struct {
+	pair  func(L, R) O
+	loneL func(L) O // of a left row without a match; nil: nothing
+	loneR func(R) O
+	// missing, if not nil, is the error of a left row without a match.
+	missing error
+	keep    bool // rows have the key of their left row
+}
+
+// lacks reports whether something comes of a left row because it has no match.
+func (d *joiner[L, R, O]) lacks() bool { return d.loneL != nil || d.missing != nil }
+
+func joinOn[L, R, K, O any](op string, l *Table[L], r *Table[R], lk func(L) K, rk func(R) K, does joiner[L, R, O]) *Table[O] {
 	t := table[O](op, l.n, r.n)
+	kc := keyCodecFor[K](t.n, "key")
+	buildJoin(t, l, r, byJoinKey(kc, lk), byJoinKey(kc, rk), does)
+	return t
+}
+
+func buildJoin[L, R, O any](t *Table[O], l *Table[L], r *Table[R], lon onKey[L], ron onKey[R], does joiner[L, R, O]) {
 	n := t.n
 	n.keys, n.keeps = "derived from both keys", "the rows of both tables"
-	kc := keyCodecFor[K](n, "key")
+	if does.keep {
+		n.keys = "of the left row"
+	}
 	lc, rc := codecFor[L](n), codecFor[R](n)
 	if lc != nil && rc != nil {
-		n.fingerprint = op + " " + lc.Fingerprint() + " " + rc.Fingerprint()
+		n.fingerprint = n.op + " " + lc.Fingerprint() + " " + rc.Fingerprint()
 	}
 	n.start = func(w *worker) {
-		j := &join[L, R, O]{w: w, n: n, pair: out, alone: alone}
+		j := &join[L, R, O]{joiner: does, w: w, n: n}
 		j.out.o = newOutlet[O](w, n)
-		j.l, j.r = newSide(w, n, "left", lc, j, true), newSide(w, n, "right", rc, j, false)
-		subscribe(w, n, l.n, byJoinKey(w, n, kc, lk, j.l.route.put))
-		subscribe(w, n, r.n, byJoinKey(w, n, kc, rk, j.r.route.put))
+		j.l, j.r = newSide(w, n, "left", lc), newSide(w, n, "right", rc)
+		j.l.sums, j.r.sums = does.loneR != nil, does.lacks()
+		subscribe(w, n, l.n, lon(w, n, j.l.route.put))
+		subscribe(w, n, r.n, ron(w, n, j.r.route.put))
 		w.queues = append(w.queues, j)
 		w.ends = append(w.ends, j.end)
 		w.loads = append(w.loads, j.load)
 	}
-	return t
 }
 
 // joinRow is a change on its way into a join, with the key that it joins by.
@@ -53,19 +95,50 @@ type joinRow[T any] struct {
 	Change[T]
 }
 
-func byJoinKey[T, K any](w *worker, n *node, c *codec.Codec[K], key func(T) K, put func([]joinRow[T])) func([]Change[T]) {
+// onKey makes what finds the key that rows join by and passes them on.
+type onKey[T any] func(w *worker, n *node, put func([]joinRow[T])) func([]Change[T])
+
+func byJoinKey[T, K any](c *codec.Codec[K], key func(T) K) onKey[T] {
+	return func(w *worker, n *node, put func([]joinRow[T])) func([]Change[T]) {
+		var rows []joinRow[T]
+		var scratch []byte
+		var k K // here, so that it is not allocated for each row
+		return func(b []Change[T]) {
+			rows = rows[:0]
+			guard(len(b), func(i int) {
+				k = key(b[i].Row)
+				var on Key
+				on.Hi, on.Lo, scratch = c.Hash(&k, scratch)
+				rows = append(rows, joinRow[T]{on, b[i]})
+			}, func(i int, err error) { w.fail(n, b[i].Key, "", err, b[i].N) })
+			put(rows)
+		}
+	}
+}
+
+// byOwnKey joins by the keys of the rows in their table.
+func byOwnKey[T any](_ *worker, _ *node, put func([]joinRow[T])) func([]Change[T]) {
 	var rows []joinRow[T]
-	var scratch []byte
-	var k K // here, so that it is not allocated for each row
 	return func(b []Change[T]) {
 		rows = rows[:0]
-		guard(len(b), func(i int) {
-			k = key(b[i].Row)
-			var on Key
-			on.Hi, on.Lo, scratch = c.Hash(&k, scratch)
-			rows = append(rows, joinRow[T]{on, b[i]})
-		}, func(i int, err error) { w.fail(n, b[i].Key, "", err, b[i].N) })
+		for _, c := range b {
+			rows = append(rows, joinRow[T]{c.Key, c})
+		}
 		put(rows)
+	}
+}
+
+// byKeyIn joins by a key that the rows hold.
+func byKeyIn[T any](key func(T) Key) onKey[T] {
+	return func(w *worker, n *node, put func([]joinRow[T])) func([]Change[T]) {
+		var rows []joinRow[T]
+		return func(b []Change[T]) {
+			rows = rows[:0]
+			guard(len(b), func(i int) {
+				rows = append(rows, joinRow[T]{key(b[i].Row), b[i]})
+			}, func(i int, err error) { w.fail(n, b[i].Key, "", err, b[i].N) })
+			put(rows)
+		}
 	}
 }
 
@@ -73,16 +146,14 @@ func byJoinKey[T, K any](w *worker, n *node, c *codec.Codec[K], key func(T) K, p
 // at that moment and then held on its own side. So each pair comes out once,
 // whatever the order.
 type join[L, R, O any] struct {
-	w     *worker
-	n     *node
-	pair  func(L, R) O
-	alone func(L) O // nil for an inner join
+	joiner[L, R, O]
+	w *worker
+	n *node
 
 	l     *joinSide[L]
 	r     *joinSide[R]
 	out   buffer[O]
 	pairs []pairing[L, R]
-	row   []byte
 }
 
 type pairing[L, R any] struct {
@@ -90,19 +161,27 @@ type pairing[L, R any] struct {
 	l    L
 	r    R
 	n    int
-	null bool
+	made madeOf
 }
+
+type madeOf uint8
+
+const (
+	ofBoth madeOf = iota
+	ofLeft
+	ofRight
+)
 
 // joinSide is the index of one table, and its changes not yet applied.
 type joinSide[T any] struct {
 	w     *worker
 	n     *node
-	left  bool
 	table string
 	c     *codec.Codec[T]
 	route *router[joinRow[T]]
 	rows  hashtab.Multi
-	total hashtab.Table[int64] // sum of weights by key, kept of the right side of a left join
+	sums  bool                 // total is kept
+	total hashtab.Table[int64] // sum of weights by key
 	txt   codec.Arena
 	row   [1]T
 
@@ -113,17 +192,17 @@ type joinSide[T any] struct {
 	swept  bool
 }
 
-func newSide[T, L, R, O any](w *worker, n *node, part string, c *codec.Codec[T], j *join[L, R, O], left bool) *joinSide[T] {
-	s := &joinSide[T]{w: w, n: n, c: c, table: n.tableName(part), left: left}
+func newSide[T any](w *worker, n *node, part string, c *codec.Codec[T]) *joinSide[T] {
+	s := &joinSide[T]{w: w, n: n, c: c, table: n.tableName(part)}
 	s.route = newRouter(w, func(m *joinRow[T]) Key { return m.on }, func(b []joinRow[T]) {
 		s.todo, s.swept = append(s.todo, b...), false
 	})
 	return s
 }
 
-func (j *join[L, R, O]) pending() bool {
-	return j.l.next < len(j.l.todo) || j.r.next < len(j.r.todo)
-}
+func (s *joinSide[T]) pending() bool { return s.next < len(s.todo) }
+
+func (j *join[L, R, O]) pending() bool { return j.l.pending() || j.r.pending() }
 
 func (j *join[L, R, O]) step() {
 	j.out.sum = 0
@@ -132,20 +211,20 @@ func (j *join[L, R, O]) step() {
 	// left row that has been paired with a part of the right ones must see the
 	// rest before they change.
 	if j.l.bucket > 0 {
-		drain(j, j.l, j.left)
+		j.l.drain(&j.out.sum, j.left)
 	}
-	drain(j, j.r, j.right)
-	drain(j, j.l, j.left)
+	j.r.drain(&j.out.sum, j.right)
+	j.l.drain(&j.out.sum, j.left)
 	j.out.flush()
 }
 
 // drain applies the side's changes until enough has come out.
-func drain[T, L, R, O any](j *join[L, R, O], s *joinSide[T], apply func(*joinRow[T]) (done bool)) {
+func (s *joinSide[T]) drain(emitted *int, apply func(*joinRow[T]) (done bool)) {
 	if !s.swept && len(s.todo)-s.next >= sweepRows && s.bucket == 0 {
 		s.todo, s.tmp = sweep(s.todo[s.next:], s.tmp, func(m *joinRow[T]) hashtab.Key { return m.on.cell() })
 		s.next, s.swept = 0, true
 	}
-	for s.next < len(s.todo) && j.out.sum < budgetRows {
+	for s.next < len(s.todo) && *emitted < budgetRows {
 		if apply(&s.todo[s.next]) {
 			s.next++
 			s.bucket = 0
@@ -156,57 +235,63 @@ func drain[T, L, R, O any](j *join[L, R, O], s *joinSide[T], apply func(*joinRow
 	}
 }
 
-// left pairs a left change with the right rows, a bucket at a time.
+// left pairs a left change with the right rows, a bucket at a time. When the
+// first match of a right row comes or its last one goes, the row without a match
+// goes or comes.
 func (j *join[L, R, O]) left(m *joinRow[L]) (done bool) {
 	on := m.on.cell()
+	lone := j.l.turn(on, m.N)
 	for n := j.r.rows.Buckets(on); j.l.bucket < n; j.l.bucket++ {
 		if j.out.sum >= budgetRows {
 			return false
 		}
 		j.r.rows.Block(on, j.l.bucket, func(e hashtab.Entry) {
-			j.pairs = append(j.pairs, pairing[L, R]{mixKeys(m.Key, Key(e.ID)), m.Row, j.r.decode(e.Row), m.N * e.N, false})
+			r := j.r.decode(e.Row)
+			j.pairs = append(j.pairs, pairing[L, R]{j.keyOf(m.Key, Key(e.ID)), m.Row, r, m.N * e.N, ofBoth})
+			if lone != 0 {
+				j.pairs = append(j.pairs, pairing[L, R]{key: j.keyOf(Key{}, Key(e.ID)), r: r, n: lone * e.N, made: ofRight})
+			}
 		})
 		j.emit()
 	}
-	if j.alone != nil && j.r.sum(on) == 0 {
-		j.pairs = append(j.pairs, pairing[L, R]{key: mixKeys(m.Key, Key{}), l: m.Row, n: m.N, null: true})
+	if j.lacks() && j.r.sum(on) == 0 {
+		j.pairs = append(j.pairs, pairing[L, R]{key: j.keyOf(m.Key, Key{}), l: m.Row, n: m.N, made: ofLeft})
 		j.emit()
 	}
 	j.l.hold(m)
 	return true
 }
 
-// right pairs a right change with the left rows; when the first match of a left
-// row comes or its last one goes, the row without a match goes or comes.
+// right is left for a right change.
 func (j *join[L, R, O]) right(m *joinRow[R]) (done bool) {
 	on := m.on.cell()
-	null := 0
-	if j.alone != nil {
-		switch before := j.r.sum(on); {
-		case before == 0:
-			null = -1
-		case before+int64(m.N) == 0:
-			null = 1
-		}
-	}
+	lone := j.r.turn(on, m.N)
 	for n := j.l.rows.Buckets(on); j.r.bucket < n; j.r.bucket++ {
 		if j.out.sum >= budgetRows {
 			return false
 		}
 		j.l.rows.Block(on, j.r.bucket, func(e hashtab.Entry) {
 			l := j.l.decode(e.Row)
-			j.pairs = append(j.pairs, pairing[L, R]{mixKeys(Key(e.ID), m.Key), l, m.Row, m.N * e.N, false})
-			if null != 0 {
-				j.pairs = append(j.pairs, pairing[L, R]{key: mixKeys(Key(e.ID), Key{}), l: l, n: null * e.N, null: true})
+			j.pairs = append(j.pairs, pairing[L, R]{j.keyOf(Key(e.ID), m.Key), l, m.Row, m.N * e.N, ofBoth})
+			if lone != 0 {
+				j.pairs = append(j.pairs, pairing[L, R]{key: j.keyOf(Key(e.ID), Key{}), l: l, n: lone * e.N, made: ofLeft})
 			}
 		})
 		j.emit()
 	}
-	j.r.hold(m)
-	if j.alone != nil {
-		j.r.addTotal(on, m.N)
+	if j.loneR != nil && j.l.sum(on) == 0 {
+		j.pairs = append(j.pairs, pairing[L, R]{key: j.keyOf(Key{}, m.Key), r: m.Row, n: m.N, made: ofRight})
+		j.emit()
 	}
+	j.r.hold(m)
 	return true
+}
+
+func (j *join[L, R, O]) keyOf(l, r Key) Key {
+	if j.keep {
+		return l
+	}
+	return mixKeys(l, r)
 }
 
 // emit makes rows of the pairs collected.
@@ -214,9 +299,16 @@ func (j *join[L, R, O]) emit() {
 	guard(len(j.pairs), func(i int) {
 		p := &j.pairs[i]
 		var row O
-		if p.null {
-			row = j.alone(p.l)
-		} else {
+		switch p.made {
+		case ofLeft:
+			if j.missing != nil {
+				j.w.fail(j.n, p.key, "", j.missing, p.n)
+				return
+			}
+			row = j.loneL(p.l)
+		case ofRight:
+			row = j.loneR(p.r)
+		default:
 			row = j.pair(p.l, p.r)
 		}
 		j.out.rows = append(j.out.rows, Change[O]{p.key, row, p.n})
@@ -230,40 +322,16 @@ func (j *join[L, R, O]) emit() {
 
 func (j *join[L, R, O]) end(uint64) {
 	l, r := j.l, j.r
-	j.n.count[j.w.id].state(l.rows.Len()+r.rows.Len(), l.rows.Bytes()+r.rows.Bytes()+r.total.Bytes())
+	j.n.count[j.w.id].state(l.rows.Len()+r.rows.Len(), l.size()+r.size())
 }
 
 func (j *join[L, R, O]) load() error {
-	if err := j.l.load(nil); err != nil {
+	if err := j.l.load(); err != nil {
 		return err
 	}
-	var total func(hashtab.Key, int)
-	if j.alone != nil {
-		total = j.r.addTotal
-	}
-	if err := j.r.load(total); err != nil {
+	if err := j.r.load(); err != nil {
 		return err
 	}
 	j.end(0)
 	return nil
-}
-
-func (s *joinSide[T]) decode(b []byte) T {
-	clear(s.row[:]) // decoded here, so that it is not allocated for each row
-	s.w.must(s.n, "read a row of the state", s.c.DecodeCopy(b, &s.row[0], &s.txt))
-	return s.row[0]
-}
-
-func (s *joinSide[T]) sum(on hashtab.Key) int64 {
-	if c := s.total.Find(on); c != nil {
-		return c.Val
-	}
-	return 0
-}
-
-func (s *joinSide[T]) addTotal(on hashtab.Key, n int) {
-	c, _ := s.total.At(on)
-	if c.Val += int64(n); c.Val == 0 {
-		s.total.Delete(on)
-	}
 }

@@ -61,6 +61,11 @@ func planSteps() []planStep {
 		}
 		return out
 	}
+	match := func(l, r []small, want bool) []small {
+		return slices.DeleteFunc(slices.Clone(l), func(x small) bool {
+			return slices.ContainsFunc(r, func(y small) bool { return x.A == y.A }) != want
+		})
+	}
 	return []planStep{
 		{"filter",
 			func(in, _ *Table[small]) *Table[small] { return Filter(in, func(r small) bool { return r.B%3 != 0 }) },
@@ -113,6 +118,37 @@ func planSteps() []planStep {
 		{"join",
 			func(in, in2 *Table[small]) *Table[small] { return Join(in, in2, byA, byA, pairs) },
 			func(in, in2 []small) []small { return join(in, in2, false) }},
+		{"rightjoin",
+			func(in, in2 *Table[small]) *Table[small] {
+				return RightJoin(in2, in, byA, byA, func(l *small, r small) small {
+					if l == nil {
+						return small{r.A, -1}
+					}
+					return pairs(r, *l)
+				})
+			},
+			func(in, in2 []small) []small { return join(in, in2, true) }},
+		{"outerjoin",
+			func(in, in2 *Table[small]) *Table[small] {
+				return OuterJoin(in, in2, byA, byA, func(l, r *small) small {
+					switch {
+					case r == nil:
+						return small{l.A, -1}
+					case l == nil:
+						return small{r.A, -2}
+					}
+					return pairs(*l, *r)
+				})
+			},
+			func(in, in2 []small) []small {
+				return append(join(in, in2, true), each(match(in2, in, false), func(r small) []small { return []small{{r.A, -2}} })...)
+			}},
+		{"semijoin",
+			func(in, in2 *Table[small]) *Table[small] { return SemiJoin(in, in2, byA, byA) },
+			func(in, in2 []small) []small { return match(in, in2, true) }},
+		{"antijoin",
+			func(in, in2 *Table[small]) *Table[small] { return AntiJoin(in, in2, byA, byA) },
+			func(in, in2 []small) []small { return match(in, in2, false) }},
 		{"leftjoin",
 			func(in, in2 *Table[small]) *Table[small] {
 				return LeftJoin(in, in2, byA, byA, func(l small, r *small) small {
