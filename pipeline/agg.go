@@ -22,7 +22,7 @@ type (
 
 // Count counts rows. It keeps nothing but the count.
 func Count[T, R any](set func(row *R, n int64)) Agg[T, R] {
-	return Agg[T, R]{"count", func(int) aggregate[T, R] { return &countAgg[T, R]{set: set} }}
+	return Agg[T, R]{name: "count", make: func(int) aggregate[T, R] { return &countAgg[T, R]{set: set} }}
 }
 
 // Sum adds up of(row). The sum of integers is computed in 128 bits; a group whose
@@ -33,17 +33,17 @@ func Count[T, R any](set func(row *R, n int64)) Agg[T, R] {
 // for integers, about 40 for floats of similar size.
 func Sum[T, R any, N Number](of func(row T) N, set func(row *R, sum N)) Agg[T, R] {
 	if isFloat[N]() {
-		return Agg[T, R]{"sum of floats", func(int) aggregate[T, R] {
+		return Agg[T, R]{name: "sum of floats", make: func(int) aggregate[T, R] {
 			return &floatAgg[T, R]{of: func(t T) float64 { return float64(of(t)) }, set: func(r *R, s float64, _ int64) { set(r, N(s)) }}
 		}}
 	}
-	return Agg[T, R]{"sum of integers", func(int) aggregate[T, R] { return &intAgg[T, R, N]{of: of, set: set} }}
+	return Agg[T, R]{name: "sum of integers", make: func(int) aggregate[T, R] { return &intAgg[T, R, N]{of: of, set: set} }}
 }
 
 // Avg is the mean of of(row): the exact sum divided by the number of rows,
 // rounded once. It keeps what Sum of floats and Count keep.
 func Avg[T, R any, N Number](of func(row T) N, set func(row *R, mean float64)) Agg[T, R] {
-	return Agg[T, R]{"avg", func(int) aggregate[T, R] {
+	return Agg[T, R]{name: "avg", make: func(int) aggregate[T, R] {
 		return &floatAgg[T, R]{
 			of:    func(t T) float64 { return float64(of(t)) },
 			exact: exactOf(of),
@@ -96,7 +96,7 @@ func (a *countAgg[T, R]) open(i int, saved []byte) ([]byte, bool) {
 	return saved, true
 }
 
-func (a *countAgg[T, R]) take(*T)                            {}
+func (a *countAgg[T, R]) take(int, *T, int)                  {}
 func (a *countAgg[T, R]) add(i int, _ Key, n int)            { a.n[i] += int64(n) }
 func (a *countAgg[T, R]) save(i int, _ Key, b []byte) []byte { return binary.AppendVarint(b, a.n[i]) }
 func (a *countAgg[T, R]) result(b []byte, r *R) ([]byte, error) {
@@ -135,7 +135,7 @@ func (a *intAgg[T, R, N]) open(i int, saved []byte) ([]byte, bool) {
 	return saved, true
 }
 
-func (a *intAgg[T, R, N]) take(row *T) { a.v = a.of(*row) }
+func (a *intAgg[T, R, N]) take(_ int, row *T, _ int) { a.v = a.of(*row) }
 
 func (a *intAgg[T, R, N]) add(i int, _ Key, n int) {
 	// v × n in 128 bits, by absolute values.
@@ -210,7 +210,7 @@ func (a *floatAgg[T, R]) open(i int, saved []byte) ([]byte, bool) {
 	return saved, true
 }
 
-func (a *floatAgg[T, R]) take(row *T) {
+func (a *floatAgg[T, R]) take(_ int, row *T, _ int) {
 	if a.exact != nil {
 		a.hi, a.lo = a.exact(*row)
 	} else {

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/ragserver/ragserver/pipeline"
+	"github.com/ragserver/ragserver/pipeline/pipelinetest"
 )
 
 // lines is a source: the lines of a file that may grow by whole lines. Its
@@ -80,4 +81,51 @@ func ExampleSource() {
 	// -1 to 1
 	// +1 to 2
 	// +1 see 1
+}
+
+// Aggregates that pick, list and count, and two of one's own.
+func ExampleGroupBy() {
+	type order struct {
+		City, Customer string
+		Amount         int
+	}
+	type city struct {
+		City, Best string
+		Amounts    []int
+		Customers  int64
+		Large      int
+		Product    int
+	}
+	feed := pipelinetest.NewFeed[order]()
+	for i, o := range []order{{"Rome", "Ada", 30}, {"Rome", "Ada", 10}, {"Rome", "Bo", 20}, {"Oslo", "Cy", 5}} {
+		feed.Send(pipeline.Change[order]{Key: pipeline.KeyOf(fmt.Sprint(i)), Row: o, N: 1})
+	}
+	feed.End()
+	g := pipeline.New(pipeline.Static())
+	amount := func(o order) int { return o.Amount }
+	customer := func(o order) string { return o.Customer }
+	cities := pipeline.GroupBy(pipeline.From(g, "orders", feed), func(o order) string { return o.City },
+		func(c *city, name string) { c.City = name },
+		pipeline.ArgMax(amount, customer, func(c *city, name string) { c.Best = name }),
+		pipeline.SortedList(amount, func(c *city, all []int) { c.Amounts = all }),
+		pipeline.CountDistinct(customer, func(c *city, n int64) { c.Customers = n }),
+		pipeline.When(func(o order) bool { return o.Amount >= 20 },
+			pipeline.Accumulate(func(n *int, _ order, by int) { *n += by }, func(c *city, n int) { c.Large = n })),
+		pipeline.Reduce(amount, func(p *int, v, n int) {
+			for range n {
+				*p = max(*p, 1) * v
+			}
+		}, func(c *city, p int) { c.Product = p }))
+	pipeline.Subscribe(cities, func(_ uint64, changes []pipeline.Change[city]) error {
+		for _, c := range changes {
+			fmt.Printf("%+v\n", c.Row)
+		}
+		return nil
+	})
+	if err := g.Run(context.Background()); err != nil {
+		fmt.Println(err)
+	}
+	// Unordered output:
+	// {City:Rome Best:Ada Amounts:[10 20 30] Customers:2 Large:2 Product:6000}
+	// {City:Oslo Best:Cy Amounts:[5] Customers:1 Large:0 Product:5}
 }

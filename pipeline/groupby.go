@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -40,11 +41,13 @@ func Aggregate[T, R any](t *Table[T], aggs ...Agg[T, R]) *Table[R] {
 	return groupBy(t, "aggregate", func(T) struct{} { return struct{}{} }, nil, aggs)
 }
 
-// Agg is an aggregate of rows T that puts its result into a row R. Count, Sum,
-// Avg, Min and Max make one.
+// Agg is an aggregate of rows T that puts its result into a row R. They are
+// made by Count, Sum, Avg, Min, Max, ArgMin, ArgMax, Any, Unique, List, ListBy,
+// SortedList, CountDistinct, Accumulate, Reduce and When.
 type Agg[T, R any] struct {
-	name string
+	name string // and what is kept: two aggregates of one name can read each other's state
 	make func(slot int) aggregate[T, R]
+	err  error // why there is none
 }
 
 // aggregate is an Agg in one worker. It has a working copy of each group that
@@ -52,15 +55,16 @@ type Agg[T, R any] struct {
 type aggregate[T, R any] interface {
 	reset()
 	open(i int, saved []byte) (rest []byte, ok bool) // saved nil: a new group
-	// take reads what the aggregate wants of the row and may panic; add then
-	// counts it and must not.
-	take(row *T)
+	// take reads what the aggregate wants of a row that copy i gets n times, and
+	// may panic; add then counts it and must not.
+	take(i int, row *T, n int)
 	add(i int, g Key, n int)
 	save(i int, g Key, b []byte) []byte
 	result(saved []byte, row *R) (rest []byte, err error)
 }
 
-// valued is an aggregate with an ordered set of values beside its saved bytes.
+// valued is an aggregate that may have an ordered set of values beside its saved
+// bytes.
 type valued interface{ values() *values }
 
 func groupBy[T, K, R any](t *Table[T], op string, key func(row T) K, set func(row *R, group K), aggs []Agg[T, R]) *Table[R] {
@@ -71,8 +75,11 @@ func groupBy[T, K, R any](t *Table[T], op string, key func(row T) K, set func(ro
 	rc := codecFor[R](n)
 	var names []string
 	for _, a := range aggs {
-		if a.make == nil {
-			n.g.problem("pipeline: %s: an aggregate is empty", n)
+		if a.err == nil && a.make == nil {
+			a.err = errors.New("an aggregate is empty")
+		}
+		if a.err != nil {
+			n.g.problem("pipeline: %s: %w", n, a.err)
 			return out
 		}
 		names = append(names, a.name)
@@ -137,7 +144,7 @@ func (a *aggAcc[T, K, R]) open(i int, _ Key, row *T, saved []byte) {
 
 func (a *aggAcc[T, K, R]) add(i int, g Key, row *T, n int) {
 	for _, agg := range a.aggs {
-		agg.take(row)
+		agg.take(i, row, n)
 	}
 	for _, agg := range a.aggs {
 		agg.add(i, g, n)
@@ -174,7 +181,7 @@ func (a *aggAcc[T, K, R]) same(x, y *R) bool { return a.rc.Equal(x, y) }
 
 func (a *aggAcc[T, K, R]) each(f func(i int, v *values)) {
 	for i, agg := range a.aggs {
-		if v, ok := agg.(valued); ok {
+		if v, ok := agg.(valued); ok && v.values() != nil {
 			f(i, v.values())
 		}
 	}

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"cmp"
 	"encoding/binary"
+	"fmt"
 
 	"github.com/ragserver/ragserver/pipeline/internal/codec"
 	"github.com/ragserver/ragserver/pipeline/internal/hashtab"
@@ -22,26 +23,29 @@ func Max[T, R any, V cmp.Ordered](of func(row T) V, set func(row *R, greatest V)
 
 func extreme[T, R any, V cmp.Ordered](name string, of func(T) V, set func(*R, V), greatest bool) Agg[T, R] {
 	order := codec.Ordered[V]()
-	return Agg[T, R]{name, func(int) aggregate[T, R] {
-		return &extremeAgg[T, R, V]{of: of, set: set, order: order, greatest: greatest}
+	return Agg[T, R]{name: fmt.Sprint(name, " of ", typeOf[V]().Kind()), make: func(int) aggregate[T, R] {
+		return &extremeAgg[T, R]{
+			encode:   func(b []byte, row *T) []byte { return order.Append(b, of(*row)) },
+			put:      func(r *R, v []byte) error { set(r, order.Decode(v)); return nil },
+			greatest: greatest,
+		}
 	}}
 }
 
-// extremeAgg keeps the values of each group sorted; what is saved with the
-// group is the value at the end that counts.
-type extremeAgg[T, R any, V cmp.Ordered] struct {
-	of       func(T) V
-	set      func(*R, V)
-	order    codec.Order[V]
+// extremeAgg keeps the values of each group, encoded, in the order of their
+// bytes; what is saved with the group is the value at the end that counts.
+type extremeAgg[T, R any] struct {
+	encode   func(b []byte, row *T) []byte // append what counts of the row
+	put      func(r *R, v []byte) error    // v stays as it is
 	greatest bool
 	v        values
 	b        []byte
 }
 
-func (a *extremeAgg[T, R, V]) values() *values { return &a.v }
-func (a *extremeAgg[T, R, V]) reset()          {}
+func (a *extremeAgg[T, R]) values() *values { return &a.v }
+func (a *extremeAgg[T, R]) reset()          {}
 
-func (a *extremeAgg[T, R, V]) open(_ int, saved []byte) ([]byte, bool) {
+func (a *extremeAgg[T, R]) open(_ int, saved []byte) ([]byte, bool) {
 	if saved == nil {
 		return nil, true
 	}
@@ -49,36 +53,40 @@ func (a *extremeAgg[T, R, V]) open(_ int, saved []byte) ([]byte, bool) {
 	return rest, ok
 }
 
-func (a *extremeAgg[T, R, V]) take(row *T) { a.b = a.order.Append(a.b[:0], a.of(*row)) }
+func (a *extremeAgg[T, R]) take(_ int, row *T, _ int) { a.b = a.encode(a.b[:0], row) }
 
-func (a *extremeAgg[T, R, V]) add(_ int, g Key, n int) { a.v.add(g, a.b, n) }
+func (a *extremeAgg[T, R]) add(_ int, g Key, n int) { a.v.add(g, a.b, n) }
 
-func (a *extremeAgg[T, R, V]) save(_ int, g Key, b []byte) []byte {
+func (a *extremeAgg[T, R]) save(_ int, g Key, b []byte) []byte {
+	return a.v.appendExtreme(b, g, a.greatest)
+}
+
+func (a *extremeAgg[T, R]) result(b []byte, r *R) ([]byte, error) {
+	v, rest, _ := cutBytes(b)
+	if v == nil {
+		return nil, errNegative
+	}
+	return rest, a.put(r, v)
+}
+
+// appendExtreme appends the group's least or greatest value for cutBytes.
+func (v *values) appendExtreme(b []byte, g Key, greatest bool) []byte {
 	found := false
-	first := func(v []byte, n int) bool {
+	first := func(val []byte, n int) bool {
 		if n > 0 {
-			b, found = append(binary.AppendUvarint(b, uint64(len(v))+1), v...), true
+			b, found = append(binary.AppendUvarint(b, uint64(len(val))+1), val...), true
 		}
 		return n <= 0
 	}
-	if a.greatest {
-		a.v.set.Descend(g.cell(), first)
+	if greatest {
+		v.set.Descend(g.cell(), first)
 	} else {
-		a.v.set.Ascend(g.cell(), first)
+		v.set.Ascend(g.cell(), first)
 	}
 	if !found { // all retracted; the group is about to go
 		b = append(b, 0)
 	}
 	return b
-}
-
-func (a *extremeAgg[T, R, V]) result(b []byte, r *R) ([]byte, error) {
-	v, rest, _ := cutBytes(b)
-	if v == nil {
-		return nil, errNegative
-	}
-	a.set(r, a.order.Decode(v))
-	return rest, nil
 }
 
 // cutBytes reads what save wrote: a length + 1 and the bytes, or 0 for nil.
@@ -103,11 +111,12 @@ type values struct {
 	b       []byte
 }
 
-func (v *values) add(g Key, val []byte, n int) {
-	now := v.set.Add(g.cell(), val, n)
+func (v *values) add(g Key, val []byte, n int) (now int) {
+	now = v.set.Add(g.cell(), val, n)
 	if v.record {
 		v.note(g, val, now)
 	}
+	return now
 }
 
 func (v *values) note(g Key, val []byte, now int) {

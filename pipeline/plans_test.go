@@ -115,6 +115,31 @@ func planSteps() []planStep {
 					return small{a, slices.MaxFunc(rows, func(x, y small) int { return x.B - y.B }).B}
 				})
 			}},
+		{"distinct",
+			func(in, _ *Table[small]) *Table[small] {
+				return GroupBy(in, byA, func(r *small, a int) { r.A = a },
+					CountDistinct(func(r small) int { return r.B }, func(r *small, n int64) { r.B = int(n) }))
+			},
+			func(in, _ []small) []small {
+				return group(in, func(a int, rows []small) small {
+					different := map[int]bool{}
+					for _, r := range rows {
+						different[r.B] = true
+					}
+					return small{a, len(different)}
+				})
+			}},
+		{"list",
+			func(in, _ *Table[small]) *Table[small] {
+				return GroupBy(in, byA, func(r *small, a int) { r.A = a },
+					SortedList(func(r small) int { return r.B }, func(r *small, all []int) { r.B = all[len(all)/2] }))
+			},
+			func(in, _ []small) []small {
+				return group(in, func(a int, rows []small) small {
+					slices.SortFunc(rows, func(x, y small) int { return x.B - y.B })
+					return small{a, rows[len(rows)/2].B}
+				})
+			}},
 		{"join",
 			func(in, in2 *Table[small]) *Table[small] { return Join(in, in2, byA, byA, pairs) },
 			func(in, in2 []small) []small { return join(in, in2, false) }},

@@ -2,6 +2,7 @@ package codec
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"math"
 	"net/netip"
@@ -236,6 +237,27 @@ func FuzzDecode(f *testing.F) {
 		var r2 row
 		if tail, err := c.Decode(again, &r2); err != nil || len(tail) != 0 || !c.Equal(&r, &r2) {
 			t.Fatalf("row of %d bytes does not survive: %v", len(b)-len(rest), err)
+		}
+	})
+}
+
+// TestOrderParts: the order of parts is that of the first, then of the rest, and
+// a part ends where it ends.
+func TestOrderParts(t *testing.T) {
+	text := rapid.Map(rapid.SliceOfN(rapid.SampledFrom([]byte{0, 1, 0xff, 'a'}), 0, 4), func(b []byte) string { return string(b) })
+	rapid.Check(t, func(t *rapid.T) {
+		o := Ordered[string]()
+		a, b, x, y := text.Draw(t, "a"), text.Draw(t, "b"), text.Draw(t, "x"), text.Draw(t, "y")
+		p, q := append(o.AppendPart(nil, a), x...), append(o.AppendPart(nil, b), y...)
+		if got, want := bytes.Compare(p, q), cmp.Or(cmp.Compare(a, b), cmp.Compare(x, y)); got != want {
+			t.Fatalf("%q %q before %q %q: %d, want %d", a, x, b, y, got, want)
+		}
+		if rest, ok := o.SkipPart(p); !ok || string(rest) != x {
+			t.Fatalf("behind %q there is %q, not %q", a, rest, x)
+		}
+		n := Ordered[int]()
+		if rest, ok := n.SkipPart(append(n.AppendPart(nil, len(a)), x...)); !ok || string(rest) != x {
+			t.Fatalf("behind a number there is %q, not %q", rest, x)
 		}
 	})
 }
