@@ -77,7 +77,8 @@ func buildJoin[L, R, O any](t *Table[O], l *Table[L], r *Table[R], lon onKey[L],
 		n.fingerprint = n.op + " " + lc.Fingerprint() + " " + rc.Fingerprint()
 	}
 	n.start = func(w *worker) {
-		j := &join[L, R, O]{joiner: does, w: w, n: n}
+		j := &join[L, R, O]{}
+		j.joiner, j.w, j.n = does, w, n
 		j.out.o = newOutlet[O](w, n)
 		j.l, j.r = newSide(w, n, "left", lc), newSide(w, n, "right", rc)
 		j.l.sums, j.r.sums = does.loneR != nil, does.lacks()
@@ -146,12 +147,16 @@ func byKeyIn[T any](key func(T) Key) onKey[T] {
 // at that moment and then held on its own side. So each pair comes out once,
 // whatever the order.
 type join[L, R, O any] struct {
-	joiner[L, R, O]
-	w *worker
-	n *node
+	pairer[L, R, O]
+	l *joinSide[L]
+	r *joinSide[R]
+}
 
-	l     *joinSide[L]
-	r     *joinSide[R]
+// pairer makes rows of pairs of rows.
+type pairer[L, R, O any] struct {
+	joiner[L, R, O]
+	w     *worker
+	n     *node
 	out   buffer[O]
 	pairs []pairing[L, R]
 }
@@ -294,8 +299,15 @@ func (j *join[L, R, O]) keyOf(l, r Key) Key {
 	return mixKeys(l, r)
 }
 
+// add collects a pair.
+func (j *pairer[L, R, O]) add(p pairing[L, R]) {
+	if j.pairs = append(j.pairs, p); len(j.pairs) >= chunkRows {
+		j.emit()
+	}
+}
+
 // emit makes rows of the pairs collected.
-func (j *join[L, R, O]) emit() {
+func (j *pairer[L, R, O]) emit() {
 	guard(len(j.pairs), func(i int) {
 		p := &j.pairs[i]
 		var row O

@@ -11,8 +11,7 @@ import (
 var errDamagedState = errors.New("a saved record is damaged")
 
 // hold applies a change to the side's index and writes down what has become of
-// the row. Its record stands under the join key and a hash of the row and its
-// key, for one key may have several rows while it changes.
+// the row.
 func (s *joinSide[T]) hold(m *joinRow[T]) {
 	s.w.rowBuf = s.c.Append(s.w.rowBuf[:0], &m.Row)
 	row := s.w.rowBuf
@@ -20,23 +19,42 @@ func (s *joinSide[T]) hold(m *joinRow[T]) {
 	if s.sums {
 		s.addTotal(m.on.cell(), m.N)
 	}
-	if s.w.log == nil {
+	saveJoined(s.w, s.table, m.on, m.Key, row, now)
+}
+
+// saveJoined writes down how often a row is there. Its record stands under the key
+// that it joins by and a hash of the row and its key, for one key may have several
+// rows while it changes.
+func saveJoined(w *worker, table string, on, key Key, row []byte, now int) {
+	if w.log == nil {
 		return
 	}
-	var key [32]byte
-	on, id := m.on.Bytes(), m.Key.Bytes()
-	copy(key[:], on[:])
+	var at [32]byte
+	o, id := on.Bytes(), key.Bytes()
+	copy(at[:], o[:])
 	hash := rowHash(id, row)
-	copy(key[16:], hash[:])
+	copy(at[16:], hash[:])
 	if now == 0 {
-		s.w.log.Delete(s.table, m.on.shard(), key[:])
+		w.log.Delete(table, on.shard(), at[:])
 		return
 	}
-	b := append(s.w.recBuf[:0], id[:]...)
+	b := append(w.recBuf[:0], id[:]...)
 	b = binary.AppendVarint(b, int64(now))
 	b = append(b, row...)
-	s.w.recBuf = b
-	s.w.log.Put(s.table, m.on.shard(), key[:], b)
+	w.recBuf = b
+	w.log.Put(table, on.shard(), at[:], b)
+}
+
+// readJoined reads what saveJoined wrote.
+func readJoined(at, value []byte) (on, key Key, n int, row []byte, err error) {
+	if len(at) != 32 || len(value) < 17 {
+		return on, key, 0, nil, errDamagedState
+	}
+	times, w := binary.Varint(value[16:])
+	if w <= 0 || times == 0 {
+		return on, key, 0, nil, errDamagedState
+	}
+	return KeyFromBytes([16]byte(at)), KeyFromBytes([16]byte(value)), int(times), value[16+w:], nil
 }
 
 func rowHash(id [16]byte, row []byte) [16]byte {
@@ -47,19 +65,14 @@ func rowHash(id [16]byte, row []byte) [16]byte {
 }
 
 func (s *joinSide[T]) load() error {
-	return s.w.load(s.table, func(key, value []byte) error {
-		if len(key) != 32 || len(value) < 17 {
-			return errDamagedState
+	return s.w.load(s.table, func(at, value []byte) error {
+		on, key, n, row, err := readJoined(at, value)
+		if err != nil {
+			return err
 		}
-		on := KeyFromBytes([16]byte(key)).cell()
-		id := KeyFromBytes([16]byte(value)).cell()
-		n, w := binary.Varint(value[16:])
-		if w <= 0 || n == 0 {
-			return errDamagedState
-		}
-		s.rows.Add(on, id, value[16+w:], int(n))
+		s.rows.Add(on.cell(), key.cell(), row, n)
 		if s.sums {
-			s.addTotal(on, int(n))
+			s.addTotal(on.cell(), n)
 		}
 		return nil
 	})

@@ -293,6 +293,15 @@ func TestOrdered(t *testing.T) {
 			if !slices.Equal(up, sorted) || !slices.Equal(down, sorted) || o.Has(k) != (len(w) > 0) {
 				t.Fatalf("up %v\ndown %v\nwant %v", up, down, sorted)
 			}
+			from := fmt.Sprintf("%03d", rapid.IntRange(-1, 201).Draw(t, "from"))
+			i, _ := slices.BinarySearch(sorted, from)
+			up, down = nil, nil
+			o.AscendFrom(k, []byte(from), func(v []byte, n int) bool { up = append(up, string(v)); return n == w[string(v)] })
+			o.DescendFrom(k, []byte(from), func(v []byte, n int) bool { down = append(down, string(v)); return n == w[string(v)] })
+			slices.Reverse(down)
+			if !slices.Equal(up, sorted[i:]) || !slices.Equal(down, sorted[:i]) {
+				t.Fatalf("from %s up %v\ndown %v\nwant %v", from, up, down, sorted)
+			}
 		}
 		for k, w := range want {
 			for v, n := range w {

@@ -95,20 +95,54 @@ func (o *Ordered) Ascend(k Key, yield func(val []byte, n int) bool) {
 	}
 }
 
-// Descend is Ascend from the other end.
-func (o *Ordered) Descend(k Key, yield func(val []byte, n int) bool) {
+// AscendFrom is Ascend of the values that are not less than from.
+func (o *Ordered) AscendFrom(k Key, from []byte, yield func(val []byte, n int) bool) {
 	c := o.t.Find(k)
 	if c == nil {
 		return
 	}
+	for i := o.search(c.Val, from); i < int(c.Val.leaves); i++ {
+		b := o.a.Get(o.leaf(c.Val, i))
+		at, _, _ := locate(b, from)
+		for b = b[at:]; len(b) > 0; {
+			val, n, rest := valueAt(b)
+			if !yield(val, n) {
+				return
+			}
+			b = rest
+		}
+	}
+}
+
+// Descend is Ascend from the other end.
+func (o *Ordered) Descend(k Key, yield func(val []byte, n int) bool) {
+	if c := o.t.Find(k); c != nil {
+		o.descend(c.Val, int(c.Val.leaves)-1, nil, yield)
+	}
+}
+
+// DescendFrom is Descend of the values that are less than below.
+func (o *Ordered) DescendFrom(k Key, below []byte, yield func(val []byte, n int) bool) {
+	if c := o.t.Find(k); c != nil {
+		o.descend(c.Val, o.search(c.Val, below), below, yield)
+	}
+}
+
+// descend goes from leaf i down; below, if not nil, bounds what it has.
+func (o *Ordered) descend(c orderedCell, i int, below []byte, yield func(val []byte, n int) bool) {
 	type cell struct {
 		val []byte
 		n   int
 	}
 	var cells []cell
-	for i := int(c.Val.leaves) - 1; i >= 0; i-- {
+	for ; i >= 0; i-- {
 		cells = cells[:0]
-		for b := o.a.Get(o.leaf(c.Val, i)); len(b) > 0; {
+		b := o.a.Get(o.leaf(c, i))
+		if below != nil {
+			at, _, _ := locate(b, below)
+			b = b[:at]
+		}
+		for len(b) > 0 {
 			val, n, rest := valueAt(b)
 			cells, b = append(cells, cell{val, n}), rest
 		}
