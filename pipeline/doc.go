@@ -27,8 +27,8 @@
 // because they are called again when it is retracted; what does not, such as a
 // call to a model, is a matter for [Async], which remembers. What GroupBy computes
 // is made of [Count], [Sum], [Avg], [Min], [Max], [ArgMin], [ArgMax], [Any], [Unique],
-// [List], [ListBy], [SortedList], [CountDistinct], and, of one's own, [Accumulate]
-// and [Reduce]; [When] lets any of them see only some rows. A row function that
+// [List], [ListBy], [SortedList], [CountDistinct], [CountDistinctApprox], and, of
+// one's own, [Accumulate] and [Reduce]; [When] lets any of them see only some rows. A row function that
 // fails or panics stops nothing: the row goes to the error table
 // ([Graph.Errors]) and comes out of it when the row is retracted.
 //

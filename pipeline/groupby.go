@@ -43,7 +43,7 @@ func Aggregate[T, R any](t *Table[T], aggs ...Agg[T, R]) *Table[R] {
 
 // Agg is an aggregate of rows T that puts its result into a row R. They are
 // made by Count, Sum, Avg, Min, Max, ArgMin, ArgMax, Any, Unique, List, ListBy,
-// SortedList, CountDistinct, Accumulate, Reduce and When.
+// SortedList, CountDistinct, CountDistinctApprox, Accumulate, Reduce and When.
 type Agg[T, R any] struct {
 	name string // and what is kept: two aggregates of one name can read each other's state
 	make func(slot int) aggregate[T, R]
