@@ -3,6 +3,7 @@ package pipeline_test
 import (
 	"fmt"
 	"slices"
+	"sync"
 	"testing"
 
 	. "github.com/ragserver/ragserver/pipeline"
@@ -174,9 +175,12 @@ func TestSemiJoinKeepsKeys(t *testing.T) {
 	feed.End()
 	g := New(Static())
 	l, r := joinPlan(From(g, "rows", feed))
+	var mu sync.Mutex // each subscription has a goroutine of its own
 	seen := map[string][]Key{}
 	for name, t := range map[string]*Table[row]{"semi": SemiJoin(l, r, key, key), "anti": AntiJoin(l, r, key, key)} {
 		Subscribe(t, func(_ uint64, cs []Change[row]) error {
+			mu.Lock()
+			defer mu.Unlock()
 			for _, c := range cs {
 				seen[name] = append(seen[name], c.Key)
 			}
