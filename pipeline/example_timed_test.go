@@ -59,3 +59,29 @@ func ExampleLeftIntervalJoin() {
 	// a is paid at 09:00:08
 	// b is not paid in time
 }
+
+// Visits of a page: what follows within five seconds belongs to one.
+func ExampleSessions() {
+	g := pipeline.New(pipeline.Static())
+	clicks := prices(g, "clicks", price{"a", "09:00:00", 1}, price{"a", "09:00:20", 1}, price{"a", "09:00:04", 1})
+	type visit struct {
+		Who  string
+		When pipeline.Window
+	}
+	type count struct {
+		Of     visit
+		Clicks int
+	}
+	visits := pipeline.FoldBy(pipeline.Sessions(clicks, 5*time.Second),
+		func(c pipeline.InWindow[price]) visit { return visit{c.Row.Symbol, c.Window} },
+		func(n *count, c pipeline.InWindow[price], by int) {
+			n.Of = visit{c.Row.Symbol, c.Window}
+			n.Clicks += by
+		})
+	printed(g, pipeline.Map(visits, func(c count) string {
+		return fmt.Sprintf("%d from %s to %s", c.Clicks, c.Of.When.Start.Format(time.TimeOnly), c.Of.When.End.Format(time.TimeOnly))
+	}))
+	// Unordered output:
+	// 2 from 09:00:00 to 09:00:09
+	// 1 from 09:00:20 to 09:00:25
+}

@@ -10,10 +10,11 @@ import (
 	"github.com/ragserver/ragserver/pipeline/internal/hashtab"
 )
 
-// Timed is a table whose rows are at a time: a side of a join by time.
+// Timed is a table whose rows are at a time: a side of a join by time, or what is
+// cut into sessions.
 type Timed[T, K any] struct {
 	Table *Table[T]
-	Key   func(row T) K // rows of the two sides match only under one key
+	Key   func(row T) K // only rows of one key have to do with each other
 	At    func(row T) time.Time
 }
 
@@ -29,6 +30,8 @@ func instantOf(t time.Time) (i instant) {
 func (i instant) time() time.Time {
 	return time.Unix(int64(binary.BigEndian.Uint64(i[:])^1<<63), int64(binary.BigEndian.Uint32(i[8:])))
 }
+
+func (i instant) compare(j instant) int { return bytes.Compare(i[:], j[:]) }
 
 // after is the first instant that is later: there are none between.
 func (i instant) after() instant {
@@ -115,7 +118,7 @@ func heldOf(val []byte, n int) held {
 func (s *timedSide[T]) scan(on Key, from, before instant, f func(held) bool) {
 	s.set.AscendFrom(on.cell(), from[:], func(val []byte, n int) bool {
 		e := heldOf(val, n)
-		return bytes.Compare(e.at[:], before[:]) < 0 && f(e)
+		return e.at.compare(before) < 0 && f(e)
 	})
 }
 
