@@ -22,7 +22,7 @@
 // [ConcatFresh], [Rekey], [IntoWindows], [Fold], [FoldBy], [GroupBy], [Join], [LeftJoin],
 // [RightJoin], [OuterJoin], [SemiJoin], [AntiJoin], [Lookup], [LookupOr],
 // [Intersect], [Difference], [UpdateRows], [UpdateCells],
-// [IntervalJoin], [AsOfJoin], [Sessions],
+// [IntervalJoin], [AsOfJoin], [AsOfNowJoin], [Sessions],
 // [Async], [AsyncJoin]. Functions handed to them must depend on their row alone,
 // because they are called again when it is retracted; what does not, such as a
 // call to a model, is a matter for [Async], which remembers. What GroupBy computes

@@ -3,6 +3,7 @@ package pipeline_test
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/ragserver/ragserver/pipeline"
 	"github.com/ragserver/ragserver/pipeline/pipelinetest"
@@ -98,4 +99,23 @@ func ExampleDifference() {
 	onLeave := inhabitants(g, "on leave", person{"Ben", "by the sea"})
 	printed(g, pipeline.Difference(staff, onLeave))
 	// Output: {Ada Oslo}
+}
+
+// A request is answered from the table as it is when it comes. What changes later
+// does not change the answer.
+func ExampleAsOfNowJoin() {
+	feed := pipelinetest.NewFeed[person]()
+	var group []pipeline.Change[person] // one epoch
+	for _, p := range []person{{"Ada", "Oslo"}, {"Ben", "Rome"}, {"who is in Oslo?", "Oslo"}} {
+		group = append(group, pipeline.Change[person]{Key: pipeline.KeyOf(p.Name), Row: p, N: 1})
+	}
+	feed.Send(group...)
+	feed.End()
+
+	g := pipeline.New()
+	all := pipeline.From(g, "all", feed)
+	asked := pipeline.Filter(all, func(p person) bool { return strings.HasSuffix(p.Name, "?") }).Named("asked")
+	staff := pipeline.Filter(all, func(p person) bool { return !strings.HasSuffix(p.Name, "?") }).Named("staff")
+	printed(g, pipeline.AsOfNowJoin(asked, staff, city, city, func(q, p person) string { return q.Name + " " + p.Name }))
+	// Output: who is in Oslo? Ada
 }
