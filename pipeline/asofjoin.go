@@ -34,6 +34,24 @@ func LeftAsOfJoin[L, R, K, O any](l Timed[L, K], r Timed[R, K], d Direction, out
 	})
 }
 
+// RightAsOfJoin is LeftAsOfJoin with the sides exchanged: it makes a row of each
+// right row and the one left row that was there at its time.
+func RightAsOfJoin[L, R, K, O any](l Timed[L, K], r Timed[R, K], d Direction, out func(*L, R) O) *Table[O] {
+	return asOfJoin("rightasofjoin", r, l, d, joiner[R, L, O]{
+		pair:  func(r R, l L) O { return out(&l, r) },
+		loneL: func(r R) O { return out(nil, r) },
+	})
+}
+
+// OuterAsOfJoin makes a row of each row of either side and the one of the other that
+// was there at its time: both LeftAsOfJoin and RightAsOfJoin. The key of a row that
+// comes out is derived from its row's key and its side.
+func OuterAsOfJoin[L, R, K, O any](l Timed[L, K], r Timed[R, K], d Direction, out func(*L, *R) O) *Table[O] {
+	return ConcatFresh(
+		LeftAsOfJoin(l, r, d, func(l L, r *R) O { return out(&l, r) }),
+		RightAsOfJoin(l, r, d, func(l *L, r R) O { return out(l, &r) }))
+}
+
 func asOfJoin[L, R, K, O any](op string, l Timed[L, K], r Timed[R, K], d Direction, does joiner[L, R, O]) *Table[O] {
 	t := table[O](op, l.Table.n, r.Table.n)
 	n := t.n

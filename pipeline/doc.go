@@ -22,8 +22,8 @@
 // [ConcatFresh], [Rekey], [IntoWindows], [Fold], [FoldBy], [GroupBy], [Join], [LeftJoin],
 // [RightJoin], [OuterJoin], [SemiJoin], [AntiJoin], [Lookup], [LookupOr],
 // [Intersect], [Difference], [UpdateRows], [UpdateCells],
-// [IntervalJoin], [AsOfJoin], [AsOfNowJoin], [Sessions],
-// [Async], [AsyncJoin]. Functions handed to them must depend on their row alone,
+// [IntervalJoin], [WindowJoin], [AsOfJoin], [AsOfNowJoin], [IntervalsOver], [Sessions],
+// [WindowBy], [Timely], [Async], [AsyncJoin]. Functions handed to them must depend on their row alone,
 // because they are called again when it is retracted; what does not, such as a
 // call to a model, is a matter for [Async], which remembers. What GroupBy computes
 // is made of [Count], [Sum], [Avg], [Min], [Max], [ArgMin], [ArgMax], [Any], [Unique],
@@ -42,6 +42,11 @@
 // Results of asynchronous stages are input of a later epoch, so that what is
 // slow delays only itself. In static mode ([Static]) sinks get one final set of
 // changes, when all input has been worked off.
+//
+// Time in rows is data: what comes late counts like all else, and is corrected. A
+// [Behavior] says otherwise: that results wait ([Delay]), that what is late is
+// ignored and its state freed ([Cutoff]), or that a window is told once
+// ([ExactlyOnce]).
 //
 // # Workers and state
 //

@@ -147,6 +147,8 @@ func (r *run) feed() error {
 // there is for them, and the commit follows if nothing else is waiting.
 func (r *run) cut(ctx context.Context, last bool) error {
 	r.opened = time.Time{}
+	in := r.look()
+	r.ended = in.ended && in.groups == 0
 	if err := r.passes.finish(r.epoch + 1); err != nil {
 		return err
 	}
@@ -163,7 +165,7 @@ func (r *run) cut(ctx context.Context, last bool) error {
 		r.seen = append(r.seen, seenEpoch{r.epoch, r.newSeen})
 		r.newSeen = nil
 	}
-	if in := r.look(); last || in.groups == 0 && in.answers == 0 || time.Since(r.lastCommit) >= groupCommit {
+	if in = r.look(); last || in.groups == 0 && in.answers == 0 || time.Since(r.lastCommit) >= groupCommit {
 		return r.commitNow(ctx)
 	}
 	return nil
@@ -171,7 +173,7 @@ func (r *run) cut(ctx context.Context, last bool) error {
 
 // finish works off what is left when all sources have ended.
 func (r *run) finish(ctx context.Context) (done bool, err error) {
-	if !r.opened.IsZero() || r.o.static {
+	if !r.opened.IsZero() || r.o.static || r.delays && !r.ended {
 		if err := r.cut(ctx, r.o.static && len(r.asyncs) == 0); err != nil {
 			return false, err
 		}

@@ -149,7 +149,8 @@ type node struct {
 	fingerprint string // of what is kept
 	keyless     bool   // does not look at the keys of its input
 	passes      bool   // looks at them only to make the keys of its own table
-	once        bool   // per epoch and key at most one retraction and one insertion of different rows
+	once        bool   // per epoch and key at most one retraction and one insertion of different rows,
+	twice       bool   // but first what input makes of it and then what is forgotten
 
 	start  func(w *worker)      // makes the worker's instance
 	source func(r *run) *source // of a source
@@ -166,6 +167,7 @@ func (g *Graph) add(op string, row reflect.Type, in ...*node) *node {
 			continue
 		}
 		i.outs = append(i.outs, n)
+		n.twice = n.twice || i.twice
 	}
 	g.nodes = append(g.nodes, n)
 	return n

@@ -4,7 +4,14 @@ import "time"
 
 // Interval says how far the time of a right row may be from that of a left one:
 // from Lower to Upper later, both included. Negative durations are earlier.
-type Interval struct{ Lower, Upper time.Duration }
+type Interval struct {
+	Lower, Upper time.Duration
+	// Behavior, if any, says from when and until when rows count. Its clock is the
+	// latest time of either side. With a cutoff rows are state until no row that is
+	// in time can match them or a row that matches them, and then, unless they are to
+	// be forgotten, what they have made stays.
+	Behavior Behavior
+}
 
 // IntervalJoin makes a row of each pair of rows of one key whose times are within
 // an interval of each other: clicks in the ten seconds behind a view, say. Time is
@@ -38,6 +45,18 @@ func OuterIntervalJoin[L, R, K, O any](l Timed[L, K], r Timed[R, K], within Inte
 }
 
 func intervalJoinOf[L, R, K, O any](op string, l Timed[L, K], r Timed[R, K], within Interval, does joiner[L, R, O]) *Table[O] {
+	if b := within.Behavior; !b.none() {
+		c := make(clock, l.Table.n.g.o.workers)
+		keep := b.cutsOff && !b.forgets
+		l.Table = timely("leftinterval", l.Table, b, keep, c, lifespanIn(within, l.At))
+		r.Table = timely("rightinterval", r.Table, b, keep, c, lifespanIn(within, r.At))
+		within.Behavior = Behavior{}
+		t := intervalJoinOf(op, l, r, within, does)
+		if keep {
+			return remember(t)
+		}
+		return t
+	}
 	t := table[O](op, l.Table.n, r.Table.n)
 	n := t.n
 	if within.Upper < within.Lower {
@@ -75,6 +94,17 @@ func (j *intervalJoin[L, R, O]) step() {
 	j.r.drain(&j.out.sum, j.right)
 	j.l.drain(&j.out.sum, j.left)
 	j.out.flush()
+}
+
+// lifespanIn is that of a row of either side. A right row at t matches left ones from
+// t−Upper to t−Lower, and these right ones from t+Lower−Upper to t+Upper−Lower: later
+// than that plus the cutoff nothing can come that has to do with it.
+func lifespanIn[T any](i Interval, at func(T) time.Time) func(T) lifespan {
+	reach := max(i.Upper, -i.Lower, i.Upper-i.Lower)
+	return func(row T) lifespan {
+		t := at(row)
+		return lifespan{t, t, t, t.Add(reach)}
+	}
 }
 
 // matches of a left row are at these times, and those of a right row at the others.

@@ -30,6 +30,8 @@ type pass struct {
 	in      []slice
 	intake  bool   // take what asynchronous stages have delivered
 	flush   int    // number of the deferred operator that is to emit; −1 is none
+	aged    bool   // what is too old is being taken back
+	forget  bool   // and now more of it is
 	end     uint64 // the epoch to end; 0 is none
 }
 
@@ -38,6 +40,7 @@ type passed struct {
 	busy    bool // there is more to do
 	moved   bool
 	changed int // the first deferred operator that has something to emit; −1 is none
+	forgets bool
 	err     error
 }
 
@@ -85,6 +88,7 @@ func (p *passes) do(cmd pass) passed {
 		o := <-p.done
 		all.busy = all.busy || o.busy
 		all.moved = all.moved || o.moved
+		all.forgets = all.forgets || o.forgets
 		if all.changed < 0 || o.changed >= 0 && o.changed < all.changed {
 			all.changed = o.changed
 		}
@@ -124,18 +128,26 @@ func (p *passes) settle(out passed) error {
 
 // finish ends the epoch.
 func (p *passes) finish(epoch uint64) error {
-	out := p.do(pass{flush: -1})
-	for out.err == nil && (out.busy || out.moved || out.changed >= 0) {
-		flush := -1
-		if !out.busy && !out.moved {
-			flush = out.changed
-		}
-		out = p.do(pass{flush: flush})
+	out := p.complete(p.do(pass{flush: -1}), false)
+	for out.err == nil && out.forgets {
+		out = p.complete(p.do(pass{flush: -1, aged: true, forget: true}), true)
 	}
 	if out.err != nil {
 		return out.err
 	}
 	return p.do(pass{flush: -1, end: epoch}).err
+}
+
+// complete makes all that waits for the end of the epoch's input come out.
+func (p *passes) complete(out passed, aged bool) passed {
+	for out.err == nil && (out.busy || out.moved || out.changed >= 0) {
+		flush := -1
+		if !out.busy && !out.moved {
+			flush = out.changed
+		}
+		out = p.do(pass{flush: flush, aged: aged})
+	}
+	return out
 }
 
 // pass does the worker's part of a pass.
@@ -149,7 +161,7 @@ func (w *worker) pass(cmd pass) (out passed) {
 			out.err = fmt.Errorf("pipeline: the engine failed: %w\n%s", panicError(p), debug.Stack())
 		}
 	}()
-	w.parity, w.sent = cmd.parity, false
+	w.parity, w.sent, w.forgetting = cmd.parity, false, cmd.aged
 	if cmd.end != 0 {
 		for _, f := range w.ends {
 			f(cmd.end)
@@ -181,6 +193,11 @@ func (w *worker) pass(cmd pass) (out passed) {
 	if cmd.flush >= 0 && w.deferred[cmd.flush].flush() {
 		out.busy = true
 	}
+	if cmd.forget {
+		for _, f := range w.forgetters {
+			f.forget()
+		}
+	}
 	// The queue nearest to the sinks first: what comes out of one must not
 	// pile up before the next.
 	for i := len(w.queues) - 1; i >= 0; i-- {
@@ -194,6 +211,9 @@ func (w *worker) pass(cmd pass) (out passed) {
 		out.busy = out.busy || q.pending()
 	}
 	out.moved, out.changed = w.sent, -1
+	for _, f := range w.forgetters {
+		out.forgets = out.forgets || f.forgetful()
+	}
 	for i, d := range w.deferred {
 		if d.changed() {
 			out.changed = i

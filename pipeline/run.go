@@ -47,6 +47,8 @@ type run struct {
 	opened     time.Time // when the epoch that is being built got its first input; zero if there is none
 	seen       []seenEpoch
 	newSeen    []func(uint64)
+	delays     bool // an operator may hold rows until no source can bring more
+	ended      bool // of the epoch that is being finished: no source will bring more
 	final      bool // static mode: the sinks may have everything
 	passes     passes
 }

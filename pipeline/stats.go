@@ -28,6 +28,7 @@ type OperatorStats struct {
 	RowsIn     int64
 	RowsOut    int64
 	Errors     int64 // rows that could not be handled
+	Late       int64 // changes that came after a cutoff, and were ignored
 	StateRows  int64 // as of the end of the last epoch
 	StateBytes int64 // memory of the state
 	Open       int64 // requests of an asynchronous stage without an answer, as of then
@@ -87,6 +88,7 @@ func (n *node) stats() OperatorStats {
 		s.RowsIn += c.in.Load()
 		s.RowsOut += c.out.Load()
 		s.Errors += c.errs.Load()
+		s.Late += c.late.Load()
 		s.StateRows += c.stateRows.Load()
 		s.StateBytes += c.stateBytes.Load()
 		s.Open += c.open.Load()

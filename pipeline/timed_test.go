@@ -58,7 +58,7 @@ func TestIntervalJoinIncremental(t *testing.T) {
 		"at one time": {0, 0, true, true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			within := Interval{time.Duration(c.lower), time.Duration(c.upper)}
+			within := Interval{Lower: time.Duration(c.lower), Upper: time.Duration(c.upper)}
 			pipelinetest.Incremental(t, pipelinetest.Case[moment, string]{
 				Row: moments(),
 				Plan: func(g *Graph, in *Table[moment]) *Table[string] {
@@ -150,12 +150,124 @@ func TestAsOfJoinIncremental(t *testing.T) {
 	}
 }
 
+func TestOuterAsOfJoinIncremental(t *testing.T) {
+	pipelinetest.Incremental(t, pipelinetest.Case[moment, string]{
+		Row: moments(),
+		Plan: func(g *Graph, in *Table[moment]) *Table[string] {
+			in = Map(in, func(m moment) moment { m.ID = 0; return m })
+			return OuterAsOfJoin(timed(in, false), timed(in, true), Backward, show)
+		},
+		Want: func(rows []moment) (out []string) {
+			for _, a := range rows {
+				a.ID = 0
+				var best *moment
+				for _, b := range rows {
+					b.ID = 0
+					if a.Side != b.Side && a.Group == b.Group && b.At <= a.At && (best == nil || b.At > best.At) {
+						best = &b
+					}
+				}
+				if a.Side {
+					out = append(out, show(best, &a))
+				} else {
+					out = append(out, show(&a, best))
+				}
+			}
+			return out
+		},
+	})
+}
+
+func TestWindowJoinIncremental(t *testing.T) {
+	ws := Sliding(4, 2).At(time.Unix(0, 0))
+	for name, sides := range map[string][2]bool{"inner": {}, "left": {true, false}, "right": {false, true}, "outer": {true, true}} {
+		t.Run(name, func(t *testing.T) {
+			text := func(w Window, l, r *moment) string { return fmt.Sprint(w.Start.UnixNano(), show(l, r)) }
+			pipelinetest.Incremental(t, pipelinetest.Case[moment, string]{
+				Row: moments(),
+				Plan: func(g *Graph, in *Table[moment]) *Table[string] {
+					l, r := timed(in, false), timed(in, true)
+					switch name {
+					case "left":
+						return LeftWindowJoin(l, r, ws, func(w Window, l moment, r *moment) string { return text(w, &l, r) })
+					case "right":
+						return RightWindowJoin(l, r, ws, func(w Window, l *moment, r moment) string { return text(w, l, &r) })
+					case "outer":
+						return OuterWindowJoin(l, r, ws, text)
+					}
+					return WindowJoin(l, r, ws, func(w Window, l, r moment) string { return text(w, &l, &r) })
+				},
+				Want: func(rows []moment) (out []string) {
+					at := func(m moment) time.Time { return time.Unix(0, int64(m.At)) }
+					for _, a := range rows {
+						for _, w := range ws.Of(at(a)) {
+							n := 0
+							for _, b := range rows {
+								if a.Side != b.Side && a.Group == b.Group && w.Contains(at(b)) {
+									if n++; !a.Side {
+										out = append(out, text(w, &a, &b))
+									}
+								}
+							}
+							switch {
+							case n > 0:
+							case !a.Side && sides[0]:
+								out = append(out, text(w, &a, nil))
+							case a.Side && sides[1]:
+								out = append(out, text(w, nil, &a))
+							}
+						}
+					}
+					return out
+				},
+			})
+		})
+	}
+}
+
+func TestIntervalsOverIncremental(t *testing.T) {
+	type near struct {
+		At       moment
+		N, Sum   int64
+		Earliest int
+	}
+	pipelinetest.Incremental(t, pipelinetest.Case[moment, near]{
+		Row: moments(),
+		Plan: func(g *Graph, in *Table[moment]) *Table[near] {
+			return IntervalsOver(timed(in, false), timed(in, true), Interval{Lower: -2, Upper: 1},
+				func(n *near, m moment) { n.At = m },
+				Count[moment](func(n *near, c int64) { n.N = c }),
+				Sum(func(m moment) int64 { return int64(m.ID) }, func(n *near, s int64) { n.Sum = s }),
+				Min(func(m moment) int { return m.At }, func(n *near, at int) { n.Earliest = at }))
+		},
+		Want: func(rows []moment) (out []near) {
+			for _, a := range rows {
+				if a.Side {
+					continue
+				}
+				of := near{At: a}
+				for _, b := range rows {
+					if b.Side && a.Group == b.Group && a.At-2 <= b.At && b.At <= a.At+1 {
+						if of.N == 0 || b.At < of.Earliest {
+							of.Earliest = b.At
+						}
+						of.N++
+						of.Sum += int64(b.ID)
+					}
+				}
+				out = append(out, of)
+			}
+			return out
+		},
+	})
+}
+
 func abs(n int) int { return max(n, -n) }
 
 func TestBadTimedJoins(t *testing.T) {
 	for says, build := range map[string]func(l, r Timed[moment, string]){
 		"is empty": func(l, r Timed[moment, string]) {
-			IntervalJoin(l, r, Interval{1, 0}, func(l, r moment) int { return 0 })
+			IntervalJoin(l, r, Interval{Lower: 1}, func(l, r moment) int { return 0 })
 		},
 		"is no direction": func(l, r Timed[moment, string]) { AsOfJoin(l, r, 7, func(l, r moment) int { return 0 }) },
 	} {

@@ -45,7 +45,7 @@ func addSink[T any](t *Table[T], op, name string, make func(*outlay[T]) sinkRun)
 		n.fingerprint = op + " " + c.Fingerprint()
 	}
 	n.start = func(w *worker) {
-		col := &collector[T]{c: c, once: t.n.once}
+		col := &collector[T]{c: c, once: t.n.once && !t.n.twice}
 		col.route = newRouter(w, func(c *Change[T]) Key { return c.Key }, col.take)
 		subscribe(w, n, t.n, col.route.put)
 		w.outlets[n.id] = col

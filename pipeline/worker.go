@@ -36,7 +36,8 @@ type counter struct {
 	in, out, errs         atomic.Int64
 	stateRows, stateBytes atomic.Int64
 	open                  atomic.Int64 // requests of an asynchronous stage
-	_                     [16]byte
+	late                  atomic.Int64
+	_                     [8]byte
 }
 
 func (c *counter) state(rows, bytes int) {
@@ -60,6 +61,9 @@ type worker struct {
 	deferred []deferred                    // operators that emit when all before them is done, in plan order
 	ends     []func(e uint64)              // at the end of an epoch
 	loads    []func() error                // read saved state
+
+	forgetters []forgetter // operators that take rows back, in plan order
+	forgetting bool        // they do so in this pass
 
 	parity int  // of the pass: which buffers the exchanges fill
 	sent   bool // something was put out for another worker in this pass
@@ -89,6 +93,14 @@ type queue interface {
 type deferred interface {
 	changed() bool
 	flush() (more bool)
+}
+
+// forgetter is an operator that takes rows back because of their age, when all else
+// in an epoch is done. forget emits up to about budgetRows rows and reports whether
+// there are more.
+type forgetter interface {
+	forgetful() bool
+	forget() (more bool)
 }
 
 // outlet is a table in one worker: whoever reads it gets each batch in turn.

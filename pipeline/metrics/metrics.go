@@ -29,6 +29,7 @@ func New(stats func() pipeline.Stats, labels prometheus.Labels) prometheus.Colle
 	c.in = desc("operator_rows_in_total", "Changes that an operator took; an update is two.", operator...)
 	c.out = desc("operator_rows_out_total", "Changes that an operator gave.", operator...)
 	c.errors = desc("operator_errors_total", "Rows that an operator could not handle.", operator...)
+	c.late = desc("operator_late_total", "Changes that came to an operator after a cutoff, and were ignored.", operator...)
 	c.stateRows = desc("operator_state_rows", "Rows that an operator keeps.", operator...)
 	c.stateBytes = desc("operator_state_bytes", "Memory of what an operator keeps.", operator...)
 	c.open = desc("operator_open_requests", "Requests of an asynchronous stage that have no answer yet.", operator...)
@@ -49,7 +50,7 @@ type collector struct {
 	stats func() pipeline.Stats
 	all   []*prometheus.Desc
 
-	in, out, errors, stateRows, stateBytes, open        *prometheus.Desc
+	in, out, errors, late, stateRows, stateBytes, open  *prometheus.Desc
 	epoch, committed, work, trouble                     *prometheus.Desc
 	sourceRows, sourceWaiting, sourceLag, sourceTrouble *prometheus.Desc
 	sinkEpoch, sinkWaiting                              *prometheus.Desc
@@ -77,6 +78,7 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 		count(c.in, float64(o.RowsIn), by...)
 		count(c.out, float64(o.RowsOut), by...)
 		count(c.errors, float64(o.Errors), by...)
+		count(c.late, float64(o.Late), by...)
 		gauge(c.stateRows, float64(o.StateRows), by...)
 		gauge(c.stateBytes, float64(o.StateBytes), by...)
 		gauge(c.open, float64(o.Open), by...)
