@@ -31,6 +31,8 @@ type Program struct {
 	// Plan says how the output is made from the input. It is the same for
 	// files read once and for files that go on changing.
 	Plan func(g *pipeline.Graph, f Files) error
+	// Flags, if not nil, adds flags of its own; Example says what they do.
+	Flags func(*flag.FlagSet)
 }
 
 // Files are the paths that the command line names.
@@ -73,6 +75,9 @@ func (p Program) Run(ctx context.Context, args []string, stderr io.Writer) error
 	f.StringVar(&files.Output, "output", "", "")
 	f.StringVar(&files.State, "state", "", "")
 	mode, threads := f.String("mode", "static", ""), f.Int("threads", 0, "")
+	if p.Flags != nil {
+		p.Flags(f)
+	}
 	switch err := f.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
 		return nil
