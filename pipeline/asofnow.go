@@ -80,7 +80,7 @@ func (j *asOfNow[L, R, O]) pending() bool { return j.r.pending() }
 
 func (j *asOfNow[L, R, O]) step() {
 	emitted := 0 // right rows make nothing
-	j.r.drain(&emitted, func(m *joinRow[R]) bool { j.r.hold(m); return true })
+	j.r.drain(&emitted, &j.given, func(m *joinRow[R]) bool { j.r.hold(m); return true })
 }
 
 // deferredAsOfNow is the part that waits for the end of the epoch.

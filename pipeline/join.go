@@ -191,8 +191,10 @@ type joinSide[T any] struct {
 	row   [1]T
 
 	todo   []joinRow[T]
-	next   int // of todo
-	bucket int // of the other side, already paired with todo[next]
+	next   int    // of todo
+	warmed int    // of todo: the blocks of those before are in the cache
+	warm   uint64 // see hashtab.Table.Warm
+	bucket int    // of the other side, already paired with todo[next]
 	tmp    []joinRow[T]
 	swept  bool
 }
@@ -216,27 +218,34 @@ func (j *join[L, R, O]) step() {
 	// left row that has been paired with a part of the right ones must see the
 	// rest before they change.
 	if j.l.bucket > 0 {
-		j.l.drain(&j.out.sum, j.left)
+		j.l.drain(&j.out.sum, &j.r.rows, j.left)
 	}
-	j.r.drain(&j.out.sum, j.right)
-	j.l.drain(&j.out.sum, j.left)
+	j.r.drain(&j.out.sum, &j.l.rows, j.right)
+	j.l.drain(&j.out.sum, &j.r.rows, j.left)
 	j.out.flush()
 }
 
-// drain applies the side's changes until enough has come out.
-func (s *joinSide[T]) drain(emitted *int, apply func(*joinRow[T]) (done bool)) {
+// drain applies the side's changes until enough has come out. other is the index
+// that they are paired with.
+func (s *joinSide[T]) drain(emitted *int, other *hashtab.Multi, apply func(*joinRow[T]) (done bool)) {
 	if !s.swept && len(s.todo)-s.next >= sweepRows && s.bucket == 0 {
 		s.todo, s.tmp = sweep(s.todo[s.next:], s.tmp, func(m *joinRow[T]) hashtab.Key { return m.on.cell() })
-		s.next, s.swept = 0, true
+		s.next, s.warmed, s.swept = 0, 0, true
 	}
 	for s.next < len(s.todo) && *emitted < budgetRows {
+		if s.next >= s.warmed {
+			some := s.todo[s.next:min(s.next+warmRows, len(s.todo))]
+			key := func(i int) hashtab.Key { return some[i].on.cell() }
+			s.warm += other.Warm(len(some), key) + s.rows.Warm(len(some), key)
+			s.warmed = s.next + len(some)
+		}
 		if apply(&s.todo[s.next]) {
 			s.next++
 			s.bucket = 0
 		}
 	}
 	if s.next == len(s.todo) {
-		s.todo, s.tmp, s.next = reuse(s.todo), reuse(s.tmp), 0
+		s.todo, s.tmp, s.next, s.warmed = reuse(s.todo), reuse(s.tmp), 0, 0
 	}
 }
 

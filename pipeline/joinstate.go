@@ -15,10 +15,14 @@ var errDamagedState = errors.New("a saved record is damaged")
 func (s *joinSide[T]) hold(m *joinRow[T]) {
 	s.w.rowBuf = s.c.Append(s.w.rowBuf[:0], &m.Row)
 	row := s.w.rowBuf
-	now := s.rows.Add(m.on.cell(), m.Key.cell(), row, m.N)
 	if s.sums {
 		s.addTotal(m.on.cell(), m.N)
 	}
+	if s.w.log == nil && m.N > 0 {
+		s.rows.Insert(m.on.cell(), m.Key.cell(), row, m.N)
+		return
+	}
+	now := s.rows.Add(m.on.cell(), m.Key.cell(), row, m.N)
 	saveJoined(s.w, s.table, m.on, m.Key, row, now)
 }
 

@@ -81,9 +81,9 @@ func (j *semi[L, R]) step() {
 	j.out.sum = 0
 	// A right change that has let a part of its left rows through does the rest
 	// before they change; else the order does not matter.
-	j.r.drain(&j.out.sum, j.right)
+	j.r.drain(&j.out.sum, &j.l.rows, j.right)
 	if j.r.bucket == 0 {
-		j.l.drain(&j.out.sum, j.left)
+		j.l.drain(&j.out.sum, &j.r.rows, j.left)
 	}
 	j.out.flush()
 }

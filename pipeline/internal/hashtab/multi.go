@@ -15,6 +15,7 @@ type Multi struct {
 	t       Table[multiCell]
 	a       Arena
 	entries int
+	owed    int // of them, those of a weight below 0
 }
 
 // multiCell is a block. The block of the key itself is bucket 0 and counts
@@ -67,6 +68,45 @@ func bucketOf(id Key, n uint32) uint32 {
 	return h & (mask>>1 - 1)
 }
 
+// Warm brings the first blocks of some keys into the processor's cache, for Add or
+// Block soon after: see Table.Warm.
+func (m *Multi) Warm(n int, key func(i int) Key) (sum uint64) {
+	if len(m.t.slots) < largeTable {
+		return 0
+	}
+	sum = m.t.Warm(n, key)
+	for i := range n {
+		if c := m.t.Find(key(i)); c != nil && c.Val.ref != 0 {
+			sum += uint64(m.a.Get(c.Val.ref)[0])
+		}
+	}
+	return sum
+}
+
+// Insert is Add of n > 0 for who need not know what the weight is now: it does not
+// look for an entry that is equal, which costs a walk through a block, so that there
+// may be several afterwards, whose weights count together.
+func (m *Multi) Insert(k, id Key, row []byte, n int) {
+	if m.owed > 0 { // one that is equal may wait for it
+		m.Add(k, id, row, n)
+		return
+	}
+	head, fresh := m.t.At(k)
+	if fresh {
+		head.Val.buckets = 1
+	}
+	c := head
+	if i := bucketOf(id, head.Val.buckets); i > 0 {
+		c, _ = m.t.At(bucketKey(k, i))
+	}
+	var block []byte
+	if c.Val.ref != 0 {
+		block = m.a.Get(c.Val.ref)
+	}
+	m.append(c, block, id, row, n)
+	m.grown(k, 1)
+}
+
 // Add adds n to the weight of the entry (id, row) of k and returns what it is
 // now; at 0 the entry is gone.
 func (m *Multi) Add(k, id Key, row []byte, n int) int {
@@ -77,14 +117,23 @@ func (m *Multi) Add(k, id Key, row []byte, n int) int {
 	if fresh {
 		head.Val.buckets = 1
 	}
-	bk := bucketKey(k, bucketOf(id, head.Val.buckets))
-	now, grew := m.addTo(bk, id, row, n)
+	c := head
+	if i := bucketOf(id, head.Val.buckets); i > 0 {
+		c, _ = m.t.At(bucketKey(k, i))
+	}
+	now, grew := m.addTo(c, id, row, n)
 	if grew == 0 {
 		return now
 	}
-	m.entries += grew
-	head = m.t.Find(k)
-	head.Val.total += uint32(grew)
+	m.grown(k, grew)
+	return now
+}
+
+// grown counts entries that k has got or lost, and keeps its blocks to their size.
+func (m *Multi) grown(k Key, by int) {
+	m.entries += by
+	head := m.t.Find(k)
+	head.Val.total += uint32(by)
 	c := head.Val
 	switch {
 	case c.total == 0:
@@ -96,14 +145,13 @@ func (m *Multi) Add(k, id Key, row []byte, n int) int {
 	case c.buckets > 1 && c.total < c.buckets*sparseBucket:
 		m.merge(k, c.buckets-1)
 	}
-	return now
 }
 
 // addTo changes one block and returns the entry's weight and by how many
-// entries the block grew.
-func (m *Multi) addTo(bk, id Key, row []byte, n int) (now, grew int) {
-	c, _ := m.t.At(bk)
+// entries the block grew. Of equal entries it takes one after the other away.
+func (m *Multi) addTo(c *Slot[multiCell], id Key, row []byte, n int) (now, grew int) {
 	if c.Val.ref == 0 {
+		m.owe(0, n)
 		return n, m.append(c, nil, id, row, n)
 	}
 	block := m.a.Get(c.Val.ref)
@@ -114,6 +162,11 @@ func (m *Multi) addTo(bk, id Key, row []byte, n int) (now, grew int) {
 			continue
 		}
 		now = e.N + n
+		left := 0
+		if e.N > 0 && now < 0 {
+			now, left = 0, now
+		}
+		m.owe(e.N, now)
 		rest := block[:at+copy(block[at:], block[next:])]
 		if now != 0 {
 			m.append(c, rest, id, row, now)
@@ -125,9 +178,23 @@ func (m *Multi) addTo(bk, id Key, row []byte, n int) (now, grew int) {
 		} else {
 			c.Val.ref = m.a.Replace(c.Val.ref, rest)
 		}
-		return 0, -1
+		if left != 0 {
+			now, grew = m.addTo(c, id, row, left)
+		}
+		return now, grew - 1
 	}
+	m.owe(0, n)
 	return n, m.append(c, block, id, row, n)
+}
+
+// owe counts entries of a weight below 0: one has had the weight was and has now.
+func (m *Multi) owe(was, now int) {
+	if was < 0 {
+		m.owed--
+	}
+	if now < 0 {
+		m.owed++
+	}
 }
 
 // append writes block and one entry more. block may be a part of what c holds
