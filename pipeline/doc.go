@@ -23,7 +23,7 @@
 // [RightJoin], [OuterJoin], [SemiJoin], [AntiJoin], [Lookup], [LookupOr],
 // [Intersect], [Difference], [UpdateRows], [UpdateCells],
 // [IntervalJoin], [WindowJoin], [AsOfJoin], [AsOfNowJoin], [IntervalsOver], [Sessions],
-// [WindowBy], [Timely], [Async], [AsyncJoin]. Functions handed to them must depend on their row alone,
+// [WindowBy], [Timely], [Sort], [Diff], [Interpolate], [Dedup], [Async], [AsyncJoin]. Functions handed to them must depend on their row alone,
 // because they are called again when it is retracted; what does not, such as a
 // call to a model, is a matter for [Async], which remembers. What GroupBy computes
 // is made of [Count], [Sum], [Avg], [Min], [Max], [ArgMin], [ArgMax], [Any], [Unique],
