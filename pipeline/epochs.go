@@ -148,7 +148,7 @@ func (r *run) feed() error {
 func (r *run) cut(ctx context.Context, last bool) error {
 	r.opened = time.Time{}
 	in := r.look()
-	r.ended = in.ended && in.groups == 0
+	r.ended = in.ended && in.groups == 0 && ctx.Err() == nil // not because they were stopped
 	if err := r.passes.finish(r.epoch + 1); err != nil {
 		return err
 	}
